@@ -1,0 +1,4 @@
+export { systemClock, type Clock, type Timer } from './clock.ts';
+export { Emitter } from './emitter.ts';
+export { silentLogger, type Logger } from './logger.ts';
+export { systemRandom, type Random } from './random.ts';
