@@ -1,0 +1,218 @@
+import { Emitter, type Clock, type Random, type Timer } from '../../base/index.ts';
+import type {
+  Binding,
+  BindingEvents,
+  BindingLimits,
+  BindingStore,
+  ContactChange,
+  Flow,
+  RegisterOutcome,
+  Registration,
+  RemovalReason,
+} from '../binding-store.ts';
+import { sameContact } from '../contact-uri.ts';
+
+const aorKey = (domain: string, aor: string) => `${domain}\n${aor}`;
+const flowKey = (flow: Flow) => `${flow.protocol} ${flow.address} ${flow.port}`;
+
+/** A map from a key to the ids that have it; empty entries go. */
+class Index {
+  readonly #ids = new Map<string, Set<string>>();
+
+  add(name: string, id: string): void {
+    const ids = this.#ids.get(name) ?? new Set();
+    this.#ids.set(name, ids.add(id));
+  }
+
+  delete(name: string, id: string): void {
+    const ids = this.#ids.get(name);
+    if (ids?.delete(id) === true && ids.size === 0) this.#ids.delete(name);
+  }
+
+  get(name: string): Iterable<string> {
+    return this.#ids.get(name) ?? [];
+  }
+}
+
+/** RFC 5626 §6: instance and reg-id together are the key of a binding; otherwise the URI is (RFC 3261 §10.3). */
+function isSame(binding: Binding, change: ContactChange): boolean {
+  if (change.instance !== undefined && change.regId !== undefined)
+    return binding.instance === change.instance && binding.regId === change.regId;
+  return binding.regId === undefined && sameContact(binding.contact, change.uri);
+}
+
+const preferred = (a: Binding, b: Binding) => b.q - a.q || b.refreshedAt - a.refreshedAt;
+
+export type MemoryBindingStoreOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: BindingLimits;
+};
+
+/** Bindings in memory, each with a timer for its expiry. */
+export class MemoryBindingStore implements BindingStore {
+  readonly events = new Emitter<BindingEvents>();
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #limits: BindingLimits;
+  readonly #bindings = new Map<string, Binding>();
+  readonly #timers = new Map<string, Timer>();
+  readonly #byAor = new Index();
+  readonly #byDevice = new Index();
+  readonly #byUser = new Index();
+  readonly #byFlow = new Index();
+
+  constructor(options: MemoryBindingStoreOptions) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#limits = options.limits;
+  }
+
+  get size(): number {
+    return this.#bindings.size;
+  }
+
+  async register(registration: Registration): Promise<RegisterOutcome> {
+    const current = this.ofAor(registration.domain, registration.aor);
+    const { contacts } = registration;
+    const changes = contacts === 'all' ? [] : contacts;
+    const affected =
+      contacts === 'all' ? current : current.filter((b) => changes.some((change) => isSame(b, change)));
+    // RFC 3261 §10.3 step 6 and 7: an older request of the same Call-ID changes nothing at all.
+    if (affected.some((b) => b.callId === registration.callId && b.cseq >= registration.cseq))
+      return { kind: 'stale' };
+    const added = changes.filter((c) => c.seconds > 0 && !current.some((b) => isSame(b, c))).length;
+    if (added > 0 && this.#bindings.size + added > this.#limits.total) return { kind: 'full' };
+    if (contacts === 'all') for (const binding of current) this.#remove(binding, 'unregistered');
+    for (const change of changes) this.#apply(registration, change);
+    this.#evict(registration.deviceId);
+    return { kind: 'ok', bindings: this.ofAor(registration.domain, registration.aor) };
+  }
+
+  async remove(id: string, reason: RemovalReason): Promise<boolean> {
+    const binding = this.#bindings.get(id);
+    if (binding === undefined) return false;
+    this.#remove(binding, reason);
+    return true;
+  }
+
+  async removeFlow(flow: Flow): Promise<number> {
+    return this.#removeAll(this.ofFlow(flow), 'flow closed');
+  }
+
+  async removeDevice(deviceId: string): Promise<number> {
+    return this.#removeAll(this.ofDevice(deviceId), 'administrative');
+  }
+
+  get(id: string): Binding | undefined {
+    return this.#live([id])[0];
+  }
+
+  ofAor(domain: string, aor: string): readonly Binding[] {
+    return this.#live(this.#byAor.get(aorKey(domain, aor)));
+  }
+
+  ofDevice(deviceId: string): readonly Binding[] {
+    return this.#live(this.#byDevice.get(deviceId));
+  }
+
+  ofUser(userId: string): readonly Binding[] {
+    return this.#live(this.#byUser.get(userId));
+  }
+
+  ofFlow(flow: Flow): readonly Binding[] {
+    return this.#live(this.#byFlow.get(flowKey(flow)));
+  }
+
+  all(): readonly Binding[] {
+    return this.#live(this.#bindings.keys());
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+  }
+
+  #live(ids: Iterable<string>): readonly Binding[] {
+    const now = this.#clock.wall();
+    return [...ids]
+      .flatMap((id) => this.#bindings.get(id) ?? [])
+      .filter((b) => b.expiresAt > now)
+      .sort(preferred);
+  }
+
+  #apply(registration: Registration, change: ContactChange): void {
+    const before = this.ofAor(registration.domain, registration.aor).find((b) => isSame(b, change));
+    if (change.seconds === 0) {
+      if (before !== undefined) this.#remove(before, 'unregistered');
+      return;
+    }
+    const now = this.#clock.wall();
+    const { domain, aor, userId, deviceId, flow, path, callId, cseq, userAgent } = registration;
+    const binding: Binding = Object.freeze({
+      id: before?.id ?? this.#random.hex(8),
+      domain,
+      aor,
+      userId,
+      deviceId,
+      contact: change.uri,
+      flow,
+      path,
+      ...(change.instance === undefined ? {} : { instance: change.instance }),
+      ...(change.regId === undefined ? {} : { regId: change.regId }),
+      q: change.q,
+      ...(userAgent === undefined ? {} : { userAgent }),
+      callId,
+      cseq,
+      registeredAt: before?.registeredAt ?? now,
+      refreshedAt: now,
+      expiresAt: now + change.seconds * 1000,
+    });
+    if (before !== undefined) this.#forget(before);
+    this.#keep(binding);
+    if (before === undefined) this.events.emit('added', binding);
+    else this.events.emit('refreshed', { binding, before });
+  }
+
+  #evict(deviceId: string): void {
+    const oldestFirst = [...this.ofDevice(deviceId)].sort((a, b) => a.refreshedAt - b.refreshedAt);
+    for (const binding of oldestFirst.slice(0, Math.max(0, oldestFirst.length - this.#limits.perDevice)))
+      this.#remove(binding, 'replaced');
+  }
+
+  #keep(binding: Binding): void {
+    const { id } = binding;
+    this.#bindings.set(id, binding);
+    this.#byAor.add(aorKey(binding.domain, binding.aor), id);
+    this.#byDevice.add(binding.deviceId, id);
+    this.#byUser.add(binding.userId, id);
+    this.#byFlow.add(flowKey(binding.flow), id);
+    const wait = binding.expiresAt - this.#clock.wall();
+    this.#timers.set(
+      id,
+      this.#clock.after(wait, () => this.#remove(binding, 'expired')),
+    );
+  }
+
+  #forget(binding: Binding): void {
+    const { id } = binding;
+    this.#timers.get(id)?.cancel();
+    this.#timers.delete(id);
+    this.#bindings.delete(id);
+    this.#byAor.delete(aorKey(binding.domain, binding.aor), id);
+    this.#byDevice.delete(binding.deviceId, id);
+    this.#byUser.delete(binding.userId, id);
+    this.#byFlow.delete(flowKey(binding.flow), id);
+  }
+
+  #remove(binding: Binding, reason: RemovalReason): void {
+    if (this.#bindings.get(binding.id) !== binding) return;
+    this.#forget(binding);
+    this.events.emit('removed', { binding, reason });
+  }
+
+  #removeAll(bindings: readonly Binding[], reason: RemovalReason): number {
+    for (const binding of bindings) this.#remove(binding, reason);
+    return bindings.length;
+  }
+}
