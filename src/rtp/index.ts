@@ -1,0 +1,48 @@
+export {
+  buildRtp,
+  packetKind,
+  parseRtp,
+  readUint32,
+  RTP_HEADER_LENGTH,
+  rtpHeaderLength,
+  rtpMarker,
+  rtpPayloadEnd,
+  rtpPayloadType,
+  rtpSequence,
+  rtpSsrc,
+  rtpTimestamp,
+  sequenceAhead,
+  setRtpMarker,
+  setRtpPayloadType,
+  setRtpSequence,
+  setRtpSsrc,
+  setRtpTimestamp,
+  timestampAhead,
+  writeRtpHeader,
+  writeUint32,
+  type PacketKind,
+  type RtpHeader,
+  type RtpPacket,
+} from './packet.ts';
+export {
+  ntpMiddle,
+  ntpTime,
+  parseRtcp,
+  printRtcp,
+  roundTrip,
+  type RtcpPacket,
+  type RtcpReportBlock,
+  type RtcpSenderInfo,
+} from './rtcp.ts';
+export { ReceptionStatistics, type Reception } from './reception.ts';
+export { estimateMos, mosOfRating, type StreamQuality } from './quality.ts';
+export {
+  digitEvent,
+  eventDigit,
+  TELEPHONE_EVENT_LENGTH,
+  TelephoneEventDetector,
+  TelephoneEventGenerator,
+  type TelephoneEventListener,
+  type TelephoneEventPlan,
+} from './telephone-event.ts';
+export { ALAW_SILENCE, g711Decode, g711Encode, ULAW_SILENCE, type G711Law } from './g711.ts';
