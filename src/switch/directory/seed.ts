@@ -1,0 +1,153 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Random } from '../../base/index.ts';
+import { DirectoryConflict } from '../../stores/index.ts';
+import type { DeviceKind, DirectoryStore } from '../../stores/index.ts';
+import { credentialsFor } from './credentials.ts';
+import { hashPin, pinMatches } from './pin.ts';
+
+export type DeviceSeed = {
+  readonly extension: string;
+  readonly name: string;
+  readonly kind: DeviceKind;
+  readonly trusted: boolean;
+  /** The digest username when it is not the extension. */
+  readonly username?: string;
+  readonly password: string;
+};
+
+export type UserSeed = {
+  readonly extension: string;
+  readonly name: string;
+  readonly pin?: string;
+  /** When set, phones may register with the user's extension and this password. */
+  readonly password?: string;
+  readonly devices: readonly DeviceSeed[];
+};
+
+export type GroupSeed = {
+  readonly extension: string;
+  readonly name: string;
+  readonly ring: 'all' | 'order';
+  readonly members: readonly string[];
+  readonly memberSeconds?: number;
+};
+
+export type TrunkSeed = {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly register: boolean;
+  readonly username?: string;
+  readonly password?: string;
+  readonly numbers: Readonly<Record<string, string>>;
+};
+
+/** What the configuration file says about who there is. */
+export type DirectorySeed = {
+  readonly domain: string;
+  readonly aliases: readonly string[];
+  readonly users: readonly UserSeed[];
+  readonly groups: readonly GroupSeed[];
+  readonly trunks: readonly TrunkSeed[];
+};
+
+const idOf = (domain: string, extension: string) => `${extension}@${domain}`;
+
+/**
+ * Lays a seed over the directory: what it names is put or replaced, everything else stays. Records that are already
+ * so are not written again. Rejects with `DirectoryConflict`, naming the record, when the seed contradicts itself or
+ * what is there.
+ */
+export async function seedDirectory(
+  directory: DirectoryStore,
+  seed: DirectorySeed,
+  random: Random,
+): Promise<void> {
+  const { domain, aliases } = seed;
+  await directory.putDomain({ name: domain, aliases });
+  refuseTwice(seed);
+  for (const user of seed.users) await seedUser(directory, domain, user, random);
+  for (const group of seed.groups) await seedGroup(directory, domain, group);
+  for (const trunk of seed.trunks) await seedTrunk(directory, domain, trunk);
+}
+
+/** Two entries of one file with one extension would silently become one. */
+function refuseTwice(seed: DirectorySeed): void {
+  const seen = new Set<string>();
+  const extensions = [
+    ...seed.users.flatMap((user) => [user, ...user.devices]).map((record) => record.extension),
+    ...seed.groups.map((group) => group.extension),
+  ];
+  for (const extension of extensions) {
+    if (seen.has(extension))
+      throw new DirectoryConflict(`extension ${extension} is given twice; user, device and group extensions must differ`);
+    seen.add(extension);
+  }
+}
+
+async function seedUser(
+  directory: DirectoryStore,
+  domain: string,
+  seed: UserSeed,
+  random: Random,
+): Promise<void> {
+  const id = directory.user(domain, seed.extension)?.id ?? idOf(domain, seed.extension);
+  const before = directory.userById(id);
+  const user = {
+    ...before,
+    id,
+    domain,
+    extension: seed.extension,
+    name: seed.name,
+    ...(seed.password === undefined
+      ? {}
+      : { credentials: credentialsFor(seed.extension, domain, seed.password) }),
+    ...(seed.pin === undefined ? {} : { pin: keptPin(before?.pin, seed.pin, random) }),
+  };
+  if (!isDeepStrictEqual(before, user)) await directory.putUser(user);
+  for (const device of seed.devices) await seedDevice(directory, { domain, userId: id }, device);
+}
+
+/** A PIN that still matches keeps its hash, so that a restart changes nothing. */
+function keptPin(hash: string | undefined, pin: string, random: Random): string {
+  return hash !== undefined && pinMatches(hash, pin) ? hash : hashPin(pin, random);
+}
+
+async function seedDevice(
+  directory: DirectoryStore,
+  owner: { readonly domain: string; readonly userId: string },
+  seed: DeviceSeed,
+): Promise<void> {
+  const { domain, userId } = owner;
+  const { extension, name, kind, trusted } = seed;
+  const before = directory.device(domain, extension);
+  const id = before?.id ?? idOf(domain, extension);
+  const credentials = credentialsFor(seed.username ?? extension, domain, seed.password);
+  const device = { id, domain, userId, extension, name, kind, trusted, credentials };
+  if (!isDeepStrictEqual(before, device)) await directory.putDevice(device);
+}
+
+async function seedGroup(directory: DirectoryStore, domain: string, seed: GroupSeed): Promise<void> {
+  for (const member of seed.members) {
+    const kind = directory.resolve(domain, member)?.kind;
+    if (kind !== 'user' && kind !== 'device')
+      throw new DirectoryConflict(`group ${seed.extension} has the member ${member}, which is no user or device`);
+  }
+  const before = directory.group(domain, seed.extension);
+  const group = { id: before?.id ?? idOf(domain, seed.extension), domain, ...seed };
+  if (!isDeepStrictEqual(before, group)) await directory.putGroup(group);
+}
+
+async function seedTrunk(directory: DirectoryStore, domain: string, seed: TrunkSeed): Promise<void> {
+  const { numbers, ...fields } = seed;
+  const before = directory.trunk(domain, seed.name);
+  const trunk = { id: before?.id ?? `${seed.name}@${domain}`, domain, ...fields };
+  if (!isDeepStrictEqual(before, trunk)) await directory.putTrunk(trunk);
+  for (const [number, target] of Object.entries(numbers)) {
+    if (directory.resolve(domain, target) === undefined)
+      throw new DirectoryConflict(`trunk ${seed.name} sends ${number} to ${target}, which is no extension`);
+    const record = { domain, number, target, trunk: seed.name };
+    if (!isDeepStrictEqual(directory.number(domain, number), record)) await directory.putNumber(record);
+  }
+}
