@@ -1,0 +1,81 @@
+import type { StreamConnection } from '../net/index.ts';
+import { printFrame } from './frame.ts';
+import { printMeta, type Meta } from './leader.ts';
+import type { Subscriber } from './verbs.ts';
+
+/** One admin connection: an application, once it has authenticated. */
+export class Application implements Subscriber {
+  readonly id: string;
+  tags: ReadonlySet<string> = new Set();
+  authenticated = false;
+  readonly remote: { readonly address: string; readonly port: number };
+  readonly #connection: StreamConnection;
+  readonly #backlogLimit: number;
+  #open = true;
+  #messages = 0;
+
+  constructor(id: string, connection: StreamConnection, backlogLimit: number) {
+    this.id = id;
+    this.#connection = connection;
+    this.#backlogLimit = backlogLimit;
+    this.remote = connection.remote;
+  }
+
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** Answers the command with that id: `OK…`, `NOK|text` or `NO|text`. */
+  reply(commandId: string, text: string, body?: Buffer): void {
+    this.#send(`response|${commandId}|${text}`, body);
+  }
+
+  /** A SIP message for this application: `sip|META|transaction|dialog|…`, with the local address when given. */
+  event(sip: {
+    readonly meta: Meta;
+    readonly transactionId: string;
+    readonly dialogId: string;
+    readonly receivedOn?: string;
+    readonly text: string;
+    readonly body?: Buffer;
+  }): void {
+    const { meta, transactionId, dialogId, receivedOn = '' } = sip;
+    this.#send(`sip|${printMeta(meta)}|${transactionId}|${dialogId}|${receivedOn}\r\n${sip.text}`, sip.body);
+  }
+
+  /** Any other event, such as `cdr:start|…`. */
+  tell(text: string, body?: Buffer): void {
+    this.#send(text, body);
+  }
+
+  /** Ends the connection when everything written is out. */
+  end(): void {
+    this.#open = false;
+    this.#connection.end();
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    this.#open = false;
+  }
+
+  #send(text: string, body?: Buffer): void {
+    if (!this.#open) return;
+    this.#messages += 1;
+    this.#connection.write(printFrame(`${this.id}-${this.#messages}|${text}`, body));
+    if (this.#connection.backlog > this.#backlogLimit) {
+      this.#open = false;
+      this.#connection.destroy();
+    }
+  }
+
+  describe(): object {
+    return {
+      id: this.id,
+      remote: `${this.remote.address}:${this.remote.port}`,
+      tags: [...this.tags],
+      authenticated: this.authenticated,
+      sent: this.#messages,
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { createFrameReader, printFrame } from './frame.ts';
+
+const wire = (texts: readonly string[]) => Buffer.concat(texts.map((text) => Buffer.from(printFrame(text))));
+
+describe('frame', () => {
+  it('counts the bytes of UTF-8, not the characters', () => {
+    assert.equal(printFrame('é'), '2#é');
+    assert.equal(printFrame('a|b\r\n', Buffer.from('é')).toString(), '7#a|b\r\né');
+  });
+
+  it('reads back any frames from any cut of the stream', () => {
+    const texts = fc.array(fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }), { maxLength: 8 });
+    fc.assert(
+      fc.property(texts, fc.array(fc.nat(1000), { maxLength: 12 }), (messages, cuts) => {
+        const bytes = wire(messages);
+        const reader = createFrameReader(65_536);
+        const points = [
+          0,
+          ...cuts.map((c) => c % (bytes.length + 1)).toSorted((a, b) => a - b),
+          bytes.length,
+        ];
+        const read: string[] = [];
+        for (let i = 1; i < points.length; i++) {
+          const { frames, bad } = reader.push(bytes.subarray(points[i - 1], points[i]));
+          assert.equal(bad, undefined);
+          read.push(...frames.map((f) => f.toString()));
+        }
+        assert.deepEqual(
+          read,
+          messages.map((m) => Buffer.from(m).toString()),
+        );
+      }),
+    );
+  });
+
+  it('reads byte by byte, and a frame far larger than a socket read', () => {
+    const large = 'x'.repeat(300_000);
+    const reader = createFrameReader(1_000_000);
+    const read: string[] = [];
+    for (const byte of wire(['one', 'two'])) read.push(...reader.push(Buffer.of(byte)).frames.map(String));
+    const bytes = wire([large, 'three']);
+    for (let at = 0; at < bytes.length; at += 8192)
+      read.push(...reader.push(bytes.subarray(at, at + 8192)).frames.map(String));
+    assert.deepEqual(read, ['one', 'two', large, 'three']);
+  });
+
+  for (const [what, bytes] of [
+    ['no number', 'x#abc'],
+    ['no digits', '#abc'],
+    ['zero', '0#'],
+    ['negative', '-3#abc'],
+    ['beyond the limit', '101#'],
+    ['a length field without end', '0000000001'],
+  ] as const)
+    it(`gives up on ${what}, after the frames before it`, () => {
+      const reader = createFrameReader(100);
+      const { frames, bad } = reader.push(Buffer.from(`2#ok${bytes}`));
+      assert.deepEqual(frames.map(String), ['ok']);
+      assert.ok(bad);
+      assert.ok(reader.push(Buffer.from('2#ok')).bad, 'and stays so');
+    });
+
+  it('never throws, whatever comes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 50 })), (chunks) => {
+        const reader = createFrameReader(1000);
+        for (const chunk of chunks) reader.push(Buffer.from(chunk));
+      }),
+    );
+  });
+});
