@@ -10,7 +10,15 @@ export {
 } from './address.ts';
 export { listenForConnections, type ConnectionServer, type ListenOptions } from './listen.ts';
 export { systemResolver, type NamingRecord, type Resolver, type ServiceRecord } from './resolver.ts';
-export { connectStream, type ConnectOptions } from './stream.ts';
+export { dialStream, type DialOptions } from './stream.ts';
+export {
+  connectStream,
+  listenStream,
+  type StreamConnection,
+  type StreamHandlers,
+  type StreamServer,
+  type StreamServerOptions,
+} from './stream-server.ts';
 export {
   defaultConnectionLimits,
   type CloseReason,
