@@ -46,3 +46,4 @@ export {
   type TelephoneEventPlan,
 } from './telephone-event.ts';
 export { ALAW_SILENCE, g711Decode, g711Encode, ULAW_SILENCE, type G711Law } from './g711.ts';
+export { goertzelPower, meanSquare } from './goertzel.ts';

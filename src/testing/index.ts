@@ -1,1 +1,10 @@
 export { VirtualClock } from './virtual-clock.ts';
+export { RtpEndpoint, sdpAddress, type RtpAddress, type RtpEndpointOptions } from './rtp-endpoint.ts';
+export {
+  analyseRtp,
+  type ReceivedRtp,
+  type RtpAnalysis,
+  type RtpExpectation,
+  type SenderAnalysis,
+} from './rtp-analysis.ts';
+export { readStamp, stampTime, writeStamp, type RtpStamp } from './rtp-stamp.ts';
