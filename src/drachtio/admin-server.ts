@@ -1,5 +1,11 @@
 import type { Logger } from '../base/index.ts';
-import { listenStream, type StreamConnection, type StreamServer } from '../net/index.ts';
+import {
+  defaultConnectionLimits,
+  listenForConnections,
+  type Connection,
+  type ConnectionHandlers,
+  type ConnectionServer,
+} from '../net/index.ts';
 import { Application } from './application.ts';
 import type { Command } from './command.ts';
 import { createFrameReader } from './frame.ts';
@@ -24,7 +30,7 @@ export type AdminServerOptions = {
 export class AdminServer {
   readonly #options: AdminServerOptions;
   readonly #applications = new Set<Application>();
-  #server: StreamServer | undefined;
+  #server: ConnectionServer | undefined;
 
   constructor(options: AdminServerOptions) {
     this.#options = options;
@@ -36,34 +42,41 @@ export class AdminServer {
 
   /** Resolves with the address in use; rejects with the system's error. */
   async listen(): Promise<{ readonly host: string; readonly port: number }> {
-    const { host, port, tls } = this.#options;
-    this.#server = await listenStream({ host, port, ...(tls && { tls }) }, (connection) =>
-      this.adopt(connection),
-    );
-    return this.#server.address;
+    const { host, port, tls, maxBacklogBytes } = this.#options;
+    this.#server = await listenForConnections({
+      protocol: tls ? 'tls' : 'tcp',
+      local: { address: host, port },
+      ...(tls && { tls }),
+      limits: { ...defaultConnectionLimits, writeBufferBytes: maxBacklogBytes },
+      onConnection: (connection) => this.adopt(connection).handlers,
+    });
+    return { host: this.#server.local.address, port: this.#server.local.port };
   }
 
   /** Serves a connection, accepted or dialled; the peer authenticates first either way. */
-  adopt(connection: StreamConnection): Application {
-    const { newId, maxBacklogBytes, maxFrameBytes, log, onLost } = this.#options;
-    const application = new Application(newId(), connection, maxBacklogBytes);
+  adopt(connection: Connection): {
+    readonly application: Application;
+    readonly handlers: ConnectionHandlers;
+  } {
+    const { newId, maxFrameBytes, log, onLost } = this.#options;
+    const application = new Application(newId(), connection);
     const reader = createFrameReader(maxFrameBytes);
     this.#applications.add(application);
-    connection.setHandlers({
+    const handlers: ConnectionHandlers = {
       onData: (bytes) => {
         const { frames, bad } = reader.push(bytes);
         for (const frame of frames) this.#frame(application, frame);
         if (bad === undefined) return;
         log.warn({ application: application.id, reason: bad }, 'application closed: not a frame');
-        connection.destroy();
+        connection.destroy('error', bad);
       },
-      onClose: () => {
+      onClosed: () => {
         this.#applications.delete(application);
         application.lost();
         if (application.authenticated) onLost(application);
       },
-    });
-    return application;
+    };
+    return { application, handlers };
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { StreamConnection } from '../net/index.ts';
+import type { Connection } from '../net/index.ts';
 import { printFrame } from './frame.ts';
 import { printMeta, type Meta } from './leader.ts';
 import type { Subscriber } from './verbs.ts';
@@ -9,15 +9,20 @@ export class Application implements Subscriber {
   tags: ReadonlySet<string> = new Set();
   authenticated = false;
   readonly remote: { readonly address: string; readonly port: number };
-  readonly #connection: StreamConnection;
-  readonly #backlogLimit: number;
+  readonly #connection: Connection;
   #open = true;
   #messages = 0;
+  /** Frames of this turn of the event loop; they leave in one write. */
+  #queue: (Buffer | string)[] = [];
+  readonly #flush = (): void => {
+    const frames = this.#queue;
+    this.#queue = [];
+    for (const frame of frames) this.#connection.write(frame);
+  };
 
-  constructor(id: string, connection: StreamConnection, backlogLimit: number) {
+  constructor(id: string, connection: Connection) {
     this.id = id;
     this.#connection = connection;
-    this.#backlogLimit = backlogLimit;
     this.remote = connection.remote;
   }
 
@@ -51,7 +56,8 @@ export class Application implements Subscriber {
   /** Ends the connection when everything written is out. */
   end(): void {
     this.#open = false;
-    this.#connection.end();
+    this.#flush();
+    this.#connection.close();
   }
 
   /** The connection is gone. */
@@ -62,11 +68,8 @@ export class Application implements Subscriber {
   #send(text: string, body?: Buffer): void {
     if (!this.#open) return;
     this.#messages += 1;
-    this.#connection.write(printFrame(`${this.id}-${this.#messages}|${text}`, body));
-    if (this.#connection.backlog > this.#backlogLimit) {
-      this.#open = false;
-      this.#connection.destroy();
-    }
+    if (this.#queue.length === 0) setImmediate(this.#flush);
+    this.#queue.push(printFrame(`${this.id}-${this.#messages}|${text}`, body));
   }
 
   describe(): object {
