@@ -12,14 +12,6 @@ export { listenForConnections, type ConnectionServer, type ListenOptions } from 
 export { systemResolver, type NamingRecord, type Resolver, type ServiceRecord } from './resolver.ts';
 export { dialStream, type DialOptions } from './stream.ts';
 export {
-  connectStream,
-  listenStream,
-  type StreamConnection,
-  type StreamHandlers,
-  type StreamServer,
-  type StreamServerOptions,
-} from './stream-server.ts';
-export {
   defaultConnectionLimits,
   type CloseReason,
   type Connection,
