@@ -56,7 +56,8 @@ export type Registration = {
   readonly contacts: readonly ContactChange[] | 'all';
 };
 
-export type RemovalReason = 'unregistered' | 'expired' | 'flow closed' | 'replaced' | 'failed' | 'administrative';
+export type RemovalReason =
+  'unregistered' | 'expired' | 'flow closed' | 'replaced' | 'failed' | 'administrative';
 
 export type BindingEvents = {
   added: Binding;

@@ -27,7 +27,10 @@ export class MemoryDirectoryStore implements DirectoryStore {
   readonly #numbers = new Map<string, Number>();
   readonly #trunks = new Map<string, Trunk>();
   /** What holds an extension: `kind:id`, so that nothing takes another's. */
-  readonly #extensions = new Map<string, { readonly kind: 'user' | 'device' | 'group'; readonly id: string }>();
+  readonly #extensions = new Map<
+    string,
+    { readonly kind: 'user' | 'device' | 'group'; readonly id: string }
+  >();
   readonly #usernames = new Map<string, { readonly kind: 'user' | 'device'; readonly id: string }>();
   readonly #devicesOf = new Map<string, Set<string>>();
 
@@ -144,7 +147,9 @@ export class MemoryDirectoryStore implements DirectoryStore {
   async putDevice(device: Device): Promise<void> {
     const owner = this.#users.get(device.userId);
     if (owner === undefined || owner.domain !== device.domain)
-      throw new DirectoryConflict(`device ${device.extension} belongs to a user that is not in ${device.domain}`);
+      throw new DirectoryConflict(
+        `device ${device.extension} belongs to a user that is not in ${device.domain}`,
+      );
     const before = this.#devices.get(device.id);
     this.#claim(device, 'device', before);
     if (before !== undefined) this.#devicesOf.get(before.userId)?.delete(device.id);
@@ -225,7 +230,11 @@ export class MemoryDirectoryStore implements DirectoryStore {
   }
 
   /** Takes the extension and the username, or throws before anything has changed. */
-  #claim(record: User | Device | Group, kind: 'user' | 'device' | 'group', before?: User | Device | Group): void {
+  #claim(
+    record: User | Device | Group,
+    kind: 'user' | 'device' | 'group',
+    before?: User | Device | Group,
+  ): void {
     const extension = key(record.domain, record.extension);
     const holder = this.#extensions.get(extension);
     if ((holder !== undefined && holder.id !== record.id) || this.#numbers.has(extension))

@@ -1,5 +1,12 @@
 export { credentialsFor, digestHash, type DigestAlgorithm } from './credentials.ts';
 export { domainOfHost } from './domains.ts';
 export { hashPin, pinMatches } from './pin.ts';
-export { seedDirectory, type DeviceSeed, type DirectorySeed, type GroupSeed, type TrunkSeed, type UserSeed } from './seed.ts';
+export {
+  seedDirectory,
+  type DeviceSeed,
+  type DirectorySeed,
+  type GroupSeed,
+  type TrunkSeed,
+  type UserSeed,
+} from './seed.ts';
 export { deviceById, sharedDeviceId } from './shared-device.ts';

@@ -81,7 +81,9 @@ function refuseTwice(seed: DirectorySeed): void {
   ];
   for (const extension of extensions) {
     if (seen.has(extension))
-      throw new DirectoryConflict(`extension ${extension} is given twice; user, device and group extensions must differ`);
+      throw new DirectoryConflict(
+        `extension ${extension} is given twice; user, device and group extensions must differ`,
+      );
     seen.add(extension);
   }
 }
@@ -132,7 +134,9 @@ async function seedGroup(directory: DirectoryStore, domain: string, seed: GroupS
   for (const member of seed.members) {
     const kind = directory.resolve(domain, member)?.kind;
     if (kind !== 'user' && kind !== 'device')
-      throw new DirectoryConflict(`group ${seed.extension} has the member ${member}, which is no user or device`);
+      throw new DirectoryConflict(
+        `group ${seed.extension} has the member ${member}, which is no user or device`,
+      );
   }
   const before = directory.group(domain, seed.extension);
   const group = { id: before?.id ?? idOf(domain, seed.extension), domain, ...seed };

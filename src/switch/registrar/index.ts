@@ -1,0 +1,13 @@
+export {
+  Authenticator,
+  type AuthenticationPolicy,
+  type AuthenticationResult,
+  type AuthenticatorOptions,
+  type Refusal,
+} from './authenticator.ts';
+export { Nonces, type NonceOptions } from './nonces.ts';
+export { Registrar, type RegisterAnswer, type RegistrarOptions, type RegistrarPolicy } from './registrar.ts';
+export { uriParts, type UriParts } from './header-values.ts';
+export { flowOf, type SipRequest, type SipResponse } from './request.ts';
+export { routeTo, type Route } from './route-to.ts';
+export { SourceGuard, type SourceGuardOptions } from './source-guard.ts';

@@ -1,0 +1,31 @@
+import type { Flow, FlowProtocol } from '../../stores/index.ts';
+
+/** The part of drachtio-srf's request that registrar and authenticator read; header names in any case. */
+export interface SipRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly protocol: string;
+  readonly source_address: string;
+  readonly source_port: number | string;
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+}
+
+/** The part of drachtio-srf's response that the registrar uses. */
+export interface SipResponse {
+  send(status: number, reason: string, options: { headers: Record<string, string> }): void;
+}
+
+const protocols: readonly FlowProtocol[] = ['udp', 'tcp', 'tls', 'ws', 'wss'];
+
+/**
+ * Where the request came from. drachtio-server calls a WebSocket `tcp`; the topmost Via says what it is
+ * (RFC 7118 §5.2).
+ */
+export function flowOf(request: SipRequest): Flow {
+  const via = /^\s*SIP\s*\/\s*2\.0\s*\/\s*(\w+)/i.exec(request.get('via') ?? '')?.[1]?.toLowerCase();
+  const said = request.protocol.toLowerCase();
+  const name = via === 'ws' || via === 'wss' || said === '' ? via : said;
+  const protocol = protocols.find((p) => p === name) ?? 'udp';
+  return { protocol, address: request.source_address, port: Number(request.source_port) };
+}
