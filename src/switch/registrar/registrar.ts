@@ -7,6 +7,7 @@ import type {
   DirectoryStore,
   Flow,
   RegisterOutcome,
+  Registration,
   User,
 } from '../../stores/index.ts';
 import { deviceById } from '../directory/index.ts';
@@ -122,17 +123,10 @@ export class Registrar {
   }
 
   async #register(request: SipRequest, who: Accepted): Promise<RegisterAnswer> {
-    const { bindings, policy, logger } = this.#options;
-    const header = request.get('contact');
-    if (header === undefined) return this.#granted(request, bindings.ofAor(who.user.domain, who.aor));
-    const contacts = parseContacts(header);
-    if (contacts === undefined) return answer(400, 'Contact makes no sense');
-    if (contacts === '*' && (request.get('expires') ?? '').trim() !== '0')
-      return answer(400, 'Contact: * goes with Expires: 0 only');
-    if (contacts.length > policy.maxContacts) return answer(400, 'Too many contacts');
-    const changes = contacts === '*' ? 'all' : contacts.map((c) => this.#change(request, c));
-    if (changes !== 'all' && changes.some((c) => c.seconds > 0 && c.seconds < policy.minExpires))
-      return answer(423, 'Interval Too Brief', { 'Min-Expires': String(policy.minExpires) });
+    const { bindings, logger } = this.#options;
+    if (!request.has('contact')) return this.#granted(request, bindings.ofAor(who.user.domain, who.aor));
+    const changes = this.#changes(request);
+    if ('status' in changes) return changes;
     const cseq = Number.parseInt(request.get('cseq') ?? '', 10);
     const callId = request.get('call-id') ?? '';
     if (!Number.isInteger(cseq) || callId === '') return answer(400, 'CSeq or Call-ID is missing');
@@ -147,10 +141,26 @@ export class Registrar {
       ...(userAgent === undefined ? {} : { userAgent }),
       callId,
       cseq,
-      contacts: changes,
+      contacts: changes.contacts,
     });
     logger.debug({ aor: who.aor, device: who.device.id, outcome: outcome.kind }, 'REGISTER');
     return this.#outcome(request, outcome);
+  }
+
+  /** What the Contact header asks for, or why that cannot be done. */
+  #changes(request: SipRequest): Pick<Registration, 'contacts'> | RegisterAnswer {
+    const { policy } = this.#options;
+    const values = parseContacts(request.get('contact') ?? '');
+    if (values === undefined) return answer(400, 'Contact makes no sense');
+    if (values === '*') {
+      const zero = (request.get('expires') ?? '').trim() === '0';
+      return zero ? { contacts: 'all' } : answer(400, 'Contact: * goes with Expires: 0 only');
+    }
+    if (values.length > policy.maxContacts) return answer(400, 'Too many contacts');
+    const contacts = values.map((value) => this.#change(request, value));
+    if (contacts.some(({ seconds }) => seconds > 0 && seconds < policy.minExpires))
+      return answer(423, 'Interval Too Brief', { 'Min-Expires': String(policy.minExpires) });
+    return { contacts };
   }
 
   #outcome(request: SipRequest, outcome: RegisterOutcome): RegisterAnswer {
