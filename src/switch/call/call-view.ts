@@ -1,0 +1,69 @@
+import type { Reason } from './signaling.ts';
+
+/** One leg, as people see it: never an address or SDP. Times are wall-clock milliseconds. */
+export type LegView = {
+  readonly id: string;
+  readonly party: 'caller' | 'callee';
+  readonly userId?: string;
+  readonly deviceId?: string;
+  readonly device?: string;
+  readonly trunk?: string;
+  readonly state: 'ringing' | 'active' | 'ended';
+  readonly startedAt: number;
+  readonly answeredAt?: number;
+  readonly endedAt?: number;
+  readonly ended?: Reason;
+};
+
+export type FlipKind = 'pull' | 'push' | 'replaces' | 'rescue';
+
+/** What one flip was and what it cost. Milliseconds; a figure that could not be measured is left out. */
+export type FlipView = {
+  readonly id: string;
+  readonly kind: FlipKind;
+  readonly party: 'caller' | 'callee';
+  readonly by?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly startedAt: number;
+  readonly result: 'ringing' | 'answered' | 'moved' | 'failed';
+  readonly reason?: string;
+  /** Request to answer. */
+  readonly setupMs?: number;
+  /** Answer to the new device's first packet. */
+  readonly audioMs?: number;
+  /** The longest silence at the far leg's output, and packets lost there. */
+  readonly gapMs?: number;
+  readonly lostPackets?: number;
+};
+
+/** A call, live or over; the call record is its last view. */
+export type CallView = {
+  readonly id: string;
+  readonly domain: string;
+  readonly state: 'ringing' | 'talking' | 'held' | 'ended';
+  readonly from: string;
+  readonly to: string;
+  /** The users whose call it is. */
+  readonly users: readonly string[];
+  readonly startedAt: number;
+  readonly ringingAt?: number;
+  readonly answeredAt?: number;
+  readonly endedAt?: number;
+  readonly endedBy?: 'caller' | 'callee' | 'switch';
+  readonly ended?: Reason;
+  readonly legs: readonly LegView[];
+  readonly flips: readonly FlipView[];
+  /** Why it rang where it rang. */
+  readonly decisions: readonly string[];
+};
+
+export type CallEvents = {
+  started: CallView;
+  ringing: CallView;
+  answered: CallView;
+  changed: CallView;
+  /** A flip's progress: ringing, answered, moved, failed. */
+  flip: { readonly call: CallView; readonly flip: FlipView };
+  ended: CallView;
+};

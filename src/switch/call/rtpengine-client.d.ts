@@ -1,0 +1,6 @@
+/** rtpengine-client 0.4.12 ships no declarations; this is what `rtpengine.ts` uses of it. */
+declare module 'rtpengine-client' {
+  export class Client {
+    constructor(options: { timeout: number });
+  }
+}

@@ -1,0 +1,67 @@
+/** What the switch takes from the configuration. Times are seconds, as people write them. */
+export type SwitchSettings = {
+  readonly domain: string;
+  readonly ring: {
+    /** How long a call rings before 480. */
+    readonly seconds: number;
+    /** How long one member of an `order` group rings. */
+    readonly memberSeconds: number;
+  };
+  readonly features: {
+    /** Each code with its aliases; an empty list turns it off. */
+    readonly codes: {
+      readonly pull: readonly string[];
+      readonly push: readonly string[];
+      readonly thisDeviceOnly: readonly string[];
+      readonly thatDeviceOnly: readonly string[];
+      readonly allDevices: readonly string[];
+    };
+    readonly push: {
+      readonly ringSeconds: number;
+      /** The longest pause while the target is dialled. */
+      readonly dialSeconds: number;
+      readonly callerHears: {
+        readonly ownDevice: 'conversation' | 'ringback';
+        readonly others: 'conversation' | 'ringback';
+      };
+      /** Ask a chosen own device to answer by itself. */
+      readonly autoAnswer: boolean;
+    };
+    /** How long the far party is kept when a device dies; 0 ends the call at once. */
+    readonly rescue: { readonly seconds: number };
+    /** How long a `*` waits for the digit that makes it a code. */
+    readonly starSeconds: number;
+  };
+  readonly limits: {
+    /** New calls a second from one source address, and the burst above it. */
+    readonly callsPerSecond: number;
+    readonly callBurst: number;
+    /** Live calls in all. */
+    readonly calls: number;
+    /** Live calls of one user. */
+    readonly callsPerUser: number;
+  };
+};
+
+/** What an omitted setting is. */
+export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
+  ring: { seconds: 60, memberSeconds: 20 },
+  features: {
+    codes: {
+      pull: ['*33'],
+      push: ['*9'],
+      thisDeviceOnly: ['*50'],
+      thatDeviceOnly: ['*49'],
+      allDevices: ['*51'],
+    },
+    push: {
+      ringSeconds: 30,
+      dialSeconds: 10,
+      callerHears: { ownDevice: 'conversation', others: 'ringback' },
+      autoAnswer: false,
+    },
+    rescue: { seconds: 30 },
+    starSeconds: 1.5,
+  },
+  limits: { callsPerSecond: 20, callBurst: 100, calls: 20_000, callsPerUser: 50 },
+};

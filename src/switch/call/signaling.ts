@@ -1,0 +1,126 @@
+import type { Flow } from '../../stores/index.ts';
+
+/** SIP header names and values, for what a request or response carries beyond the dialog's own. */
+export type Headers = Readonly<Record<string, string>>;
+
+/** Why something ends, for the Reason header (RFC 3326) and the call record. */
+export type Reason = { readonly cause: number; readonly text: string };
+
+/** The Reason header's value: `SIP;cause=200;text="Moved to another device"`. */
+export const reasonHeader = (reason: Reason): string => `SIP;cause=${reason.cause};text="${reason.text}"`;
+
+/** What an answerer is told: a final status and what a phone shows. */
+export type Refusal = { readonly status: number; readonly reason: string; readonly headers?: Headers };
+
+/** A request as the switch sees it: text values by header name, any case. */
+export interface SipRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly body: string;
+  readonly source: Flow;
+  get(header: string): string | undefined;
+}
+
+/** A request inside a dialog that waits for its response. Exactly one final `respond` is sent. */
+export interface InDialogRequest extends SipRequest {
+  respond(status: number, options?: ResponseOptions): void;
+}
+
+export type ResponseOptions = {
+  readonly reason?: string;
+  readonly headers?: Headers;
+  readonly body?: string;
+};
+
+/** A re-INVITE or UPDATE. `offer` is absent when the peer wants ours; then `answered` gets what its ACK says. */
+export interface SessionChange extends SipRequest {
+  readonly offer: string | undefined;
+  accept(sdp: string | undefined, answered?: (sdp: string) => void): void;
+  refuse(refusal: Refusal): void;
+}
+
+export type DialogListener = {
+  /** The peer hung up, or the stack gave the dialog up (session timer, no ACK). */
+  ended(reason: Reason | undefined): void;
+  changed(change: SessionChange): void;
+  /** INFO, MESSAGE, REFER, NOTIFY and the like. */
+  requested(request: InDialogRequest): void;
+};
+
+/** One confirmed SIP dialog (RFC 3261 §12). */
+export interface Dialog {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  listen(listener: DialogListener): void;
+  bye(reason?: Reason): void;
+  /** Sends a re-INVITE; resolves with the answer, rejects with `SipFailure`. */
+  reinvite(sdp: string, headers?: Headers): Promise<string>;
+  /** Sends any other request; resolves with the final status, 408 and 503 included. */
+  request(
+    method: string,
+    options: { headers?: Headers; body?: string },
+  ): Promise<{ status: number; reason: string }>;
+}
+
+/** An INVITE that came in and waits for its answer. */
+export interface Incoming extends SipRequest {
+  readonly callId: string;
+  readonly remoteTag: string;
+  /** `undefined` until the caller gives up. */
+  readonly cancelled: boolean;
+  onCancel(action: (reason: Reason | undefined) => void): void;
+  progress(status: number, options?: ResponseOptions): void;
+  /** Sends the 200. `acked` runs at its ACK, with the SDP that it carries when the INVITE had none. */
+  accept(sdp: string, headers: Headers, acked?: (sdp: string | undefined) => void): Promise<Dialog>;
+  refuse(refusal: Refusal): void;
+}
+
+/** Where an INVITE goes: the request URI, and the flow that leads there when the URI alone does not. */
+export type Route = {
+  readonly uri: string;
+  readonly proxy?: string;
+  readonly auth?: { readonly username: string; readonly password: string };
+};
+
+export type Invitation = { readonly route: Route; readonly sdp: string; readonly headers: Headers };
+
+export type InviteListener = {
+  provisional(response: { status: number; reason: string; sdp: string | undefined }): void;
+  answered(dialog: Dialog, sdp: string): void;
+  failed(failure: InviteFailure): void;
+};
+
+export type InviteFailure = {
+  readonly status: number;
+  readonly reason: string;
+  /** Contact URIs of a 3xx, best first. */
+  readonly contacts: readonly string[];
+  readonly retryAfter?: number;
+};
+
+/** An INVITE that was sent. Cancelling after its end does nothing; a 200 that crosses still arrives as `answered`. */
+export interface Outgoing {
+  cancel(reason: Reason): void;
+}
+
+/** A final response that is not a 2xx, or a request that could not be sent. */
+export class SipFailure extends Error {
+  override readonly name = 'SipFailure';
+  readonly status: number;
+  constructor(status: number, reason: string) {
+    super(reason);
+    this.status = status;
+  }
+}
+
+/** All that the call model knows of SIP. `srf-signaling.ts` does it over drachtio-srf; tests have one without a wire. */
+export interface Signaling {
+  invite(invitation: Invitation, listener: InviteListener): Outgoing;
+  /** A request outside dialogs, such as MESSAGE or OPTIONS. */
+  request(
+    method: string,
+    route: Route,
+    options: { headers?: Headers; body?: string },
+  ): Promise<{ status: number; reason: string }>;
+}

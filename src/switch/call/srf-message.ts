@@ -1,0 +1,39 @@
+import type { Flow, FlowProtocol } from '../../stores/index.ts';
+import type { Reason, ResponseOptions, SipRequest } from './signaling.ts';
+import type { SrfMessage, SrfRequest } from './srf-types.ts';
+
+const protocols = new Set<string>(['udp', 'tcp', 'tls', 'ws', 'wss']);
+
+export const flowOf = (message: SrfMessage): Flow => ({
+  protocol: (protocols.has(message.protocol) ? message.protocol : 'udp') as FlowProtocol,
+  address: message.source_address,
+  port: Number(message.source_port),
+});
+
+export const requestOf = (req: SrfRequest): SipRequest => ({
+  method: req.method,
+  uri: req.uri,
+  body: req.body ?? '',
+  source: flowOf(req),
+  get: (header) => req.get(header),
+});
+
+/** The `text` and `cause` of a Reason header (RFC 3326); the first SIP or Q.850 value counts. */
+export function parseReason(value: string | undefined): Reason | undefined {
+  if (value === undefined) return undefined;
+  const cause = /;\s*cause\s*=\s*(\d+)/i.exec(value)?.[1];
+  const text = /;\s*text\s*=\s*"((?:[^"\\]|\\.)*)"/i.exec(value)?.[1] ?? '';
+  return cause === undefined && text === '' ? undefined : { cause: Number(cause ?? 0), text };
+}
+
+export const tagOf = (nameAddr: string | undefined): string =>
+  /;\s*tag=([^;,\s]+)/i.exec(nameAddr ?? '')?.[1] ?? '';
+
+/** `res.send`'s arguments after the status: the reason phrase only when there is one. */
+export function sendArguments(options: ResponseOptions): [object] | [string, object] {
+  const rest = {
+    ...(options.headers === undefined ? {} : { headers: { ...options.headers } }),
+    ...(options.body === undefined ? {} : { body: options.body }),
+  };
+  return options.reason === undefined ? [rest] : [options.reason, rest];
+}

@@ -1,0 +1,51 @@
+import type Srf from 'drachtio-srf';
+import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
+import type { BindingStore, DirectoryStore } from '../stores/index.ts';
+import type { CallEvents, CallView } from './call/call-view.ts';
+import type { MediaEngine } from './call/media-engine.ts';
+import type { SwitchSettings } from './call/settings.ts';
+import type { Authenticator } from './registrar/index.ts';
+
+export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
+export { MediaFailure, type MediaEngine, type NgReply } from './call/media-engine.ts';
+export { defaultSettings, type SwitchSettings } from './call/settings.ts';
+export type { CallEvents, CallView, LegView } from './call/call-view.ts';
+
+/** All that the switch needs; the composition root makes each part. `srf` is connected, or will be. */
+export type SwitchParts = {
+  readonly srf: Srf;
+  readonly media: MediaEngine;
+  readonly directory: DirectoryStore;
+  readonly bindings: BindingStore;
+  readonly authenticator: Authenticator;
+  readonly settings: SwitchSettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+};
+
+/** Who asks for something through the API. An administrator may touch every call of the domain. */
+export type Asker = { readonly domain: string; readonly userId?: string; readonly admin: boolean };
+
+export type FlipTarget =
+  { readonly device: string } | { readonly to: 'other-devices' } | { readonly extension: string };
+
+/** `status` is what HTTP answers: 403, 404, 409, 422. */
+export type Outcome<T> =
+  ({ readonly ok: true } & T) | { readonly ok: false; readonly status: number; readonly reason: string };
+
+export interface Switch {
+  readonly events: Emitter<CallEvents>;
+  /** Live calls, newest first: all of the domain for an administrator, the own ones for a user. */
+  listCalls(asker: Asker): readonly CallView[];
+  getCall(id: string, asker: Asker): CallView | undefined;
+  /** Starts a flip and answers at once; its progress is on `events`. */
+  flipCall(id: string, target: FlipTarget, asker: Asker): Outcome<{ readonly flipId: string }>;
+  cancelFlip(id: string, asker: Asker): Outcome<object>;
+  endCall(id: string, asker: Asker): Outcome<object>;
+  /** One datagram of the media engine's DTMF log (JSON). What is not understood is dropped. */
+  dtmfLog(datagram: Uint8Array): void;
+  /** No new calls from here on; resolves when the last call has ended, or after the seconds given, by BYE. */
+  drain(seconds: number): Promise<void>;
+  describe(): object;
+}
