@@ -1,0 +1,66 @@
+import type { Clock, Random, Timer } from '../base/index.ts';
+import { bindDatagram, type DatagramSocket } from '../net/index.ts';
+import { parseNgMessage, printNgMessage } from './message.ts';
+import type { NgDictionary } from './value.ts';
+
+export type NgClientOptions = {
+  /** The engine's ng address. */
+  readonly address: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How long a request may take with all of its repetitions; 5 s where it is left out. */
+  readonly timeoutMs?: number;
+};
+
+type Pending = { readonly done: (reply: NgDictionary | Error) => void; timer: Timer };
+
+const REPEAT_MS = 1000;
+
+/** The client side of ng over UDP: a request is repeated each second with its cookie until it is answered. */
+export class NgClient {
+  readonly #socket: DatagramSocket;
+  readonly #options: NgClientOptions;
+  readonly #pending = new Map<string, Pending>();
+
+  constructor(options: NgClientOptions) {
+    this.#options = options;
+    this.#socket = bindDatagram({ address: options.address.includes(':') ? '::' : '0.0.0.0', port: 0 });
+    this.#socket.onMessage = (datagram) => this.#receive(datagram);
+  }
+
+  /** Resolves to the reply whatever its `result`; rejects when nobody answers in time or the client closes. */
+  request(command: string, body: NgDictionary = {}): Promise<NgDictionary> {
+    const cookie = this.#options.random.hex(16);
+    const datagram = printNgMessage(cookie, 'bencode', { command, ...body });
+    const until = this.#options.clock.now() + (this.#options.timeoutMs ?? 5000);
+    return new Promise((resolve, reject) => {
+      const done = (reply: NgDictionary | Error) => {
+        this.#pending.get(cookie)?.timer.cancel();
+        this.#pending.delete(cookie);
+        if (reply instanceof Error) reject(reply);
+        else resolve(reply);
+      };
+      const send = () => {
+        const left = until - this.#options.clock.now();
+        if (left <= 0) return done(new Error(`no answer to ng command ${command}`));
+        this.#socket.send(datagram, this.#options.port, this.#options.address);
+        this.#pending.set(cookie, {
+          done,
+          timer: this.#options.clock.after(Math.min(REPEAT_MS, left), send),
+        });
+      };
+      send();
+    });
+  }
+
+  close(): Promise<void> {
+    for (const pending of this.#pending.values()) pending.done(new Error('the ng client was closed'));
+    return this.#socket.close();
+  }
+
+  #receive(datagram: Buffer): void {
+    const message = parseNgMessage(datagram);
+    if (message?.body !== undefined) this.#pending.get(message.cookie)?.done(message.body);
+  }
+}

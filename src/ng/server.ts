@@ -1,0 +1,99 @@
+import type { Clock, Logger, Timer } from '../base/index.ts';
+import { bindDatagram, type DatagramSocket } from '../net/index.ts';
+import { parseNgMessage, printNgMessage, type NgMessage } from './message.ts';
+import type { NgDictionary } from './value.ts';
+
+/** Answers a request; what it throws is answered as an error with the error's message. */
+export type NgHandler = (request: NgDictionary, from: string) => NgDictionary | Promise<NgDictionary>;
+
+export type NgServerOptions = {
+  /** Where to listen for UDP. */
+  readonly address: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly handle: NgHandler;
+};
+
+const GENERATION_MS = 30_000;
+const MOST_COOKIES = 200_000;
+const RECEIVE_BUFFER = 1 << 20;
+
+type Answer = Buffer | Promise<Buffer>;
+
+/**
+ * The server side of ng over UDP. A request that comes again with the same cookie gets the same answer without
+ * being carried out again; answers are kept for 30 to 60 s, as rtpengine keeps them.
+ */
+export class NgServer {
+  readonly #socket: DatagramSocket;
+  readonly #options: NgServerOptions;
+  #answers = new Map<string, Answer>();
+  #older = new Map<string, Answer>();
+  #swap: Timer;
+
+  /** Binds at once; throws where the address or port cannot be had. */
+  constructor(options: NgServerOptions) {
+    this.#options = options;
+    this.#socket = bindDatagram({ ...options, receiveBuffer: RECEIVE_BUFFER });
+    this.#socket.onMessage = (datagram, from) => this.#receive(datagram, from.address, from.port);
+    this.#swap = options.clock.after(GENERATION_MS, () => this.#nextGeneration());
+  }
+
+  get address(): string {
+    return this.#socket.address;
+  }
+
+  get port(): number {
+    return this.#socket.port;
+  }
+
+  close(): Promise<void> {
+    this.#swap.cancel();
+    return this.#socket.close();
+  }
+
+  #nextGeneration(): void {
+    this.#older = this.#answers;
+    this.#answers = new Map();
+    this.#swap = this.#options.clock.after(GENERATION_MS, () => this.#nextGeneration());
+  }
+
+  #receive(datagram: Buffer, address: string, port: number): void {
+    const message = parseNgMessage(datagram);
+    if (message === undefined) return;
+    let answer = this.#answers.get(message.cookie) ?? this.#older.get(message.cookie);
+    if (answer === undefined) {
+      if (this.#answers.size >= MOST_COOKIES) this.#nextGeneration();
+      answer = this.#answer(message, address);
+      this.#answers.set(message.cookie, answer);
+    }
+    const send = (reply: Buffer) => this.#socket.send(reply, port, address);
+    if (answer instanceof Promise) void answer.then(send);
+    else send(answer);
+  }
+
+  #answer(message: NgMessage, from: string): Answer {
+    const finish = (reply: NgDictionary) => {
+      const bytes = printNgMessage(message.cookie, message.encoding, reply);
+      this.#answers.set(message.cookie, bytes);
+      return bytes;
+    };
+    if (message.body === undefined) return finish(ngError(message.problem));
+    try {
+      const reply = this.#options.handle(message.body, from);
+      if (!(reply instanceof Promise)) return finish(reply);
+      return reply.then(finish, (error: unknown) => finish(this.#failed(error)));
+    } catch (error) {
+      return finish(this.#failed(error));
+    }
+  }
+
+  #failed(error: unknown): NgDictionary {
+    this.#options.logger.error({ err: error }, 'an ng command failed');
+    return ngError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** rtpengine's shape of a refusal: its result, and a sentence to match on. */
+export const ngError = (reason: string): NgDictionary => ({ result: 'error', 'error-reason': reason });
