@@ -47,3 +47,16 @@ export {
 } from './telephone-event.ts';
 export { ALAW_SILENCE, g711Decode, g711Encode, ULAW_SILENCE, type G711Law } from './g711.ts';
 export { goertzelPower, meanSquare } from './goertzel.ts';
+export {
+  parseTone,
+  parseTonePlan,
+  TONE_NAMES,
+  ToneGenerator,
+  type Tone,
+  type ToneName,
+  type TonePlan,
+  type ToneSegment,
+} from './tone.ts';
+export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts';
+export { parseWav, printWav, WAV_HEADER_LENGTH, wavHeader, wavMono, type WavSound } from './wav.ts';
+export { StereoWavWriter, type WavFile, type WavWriterOptions } from './wav-writer.ts';
