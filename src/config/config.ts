@@ -1,0 +1,130 @@
+/** A configuration that was read, completed with defaults, checked and frozen. The words are those of `config/schema.json`. */
+export type Config = {
+  readonly domain: string;
+  readonly domainAliases: readonly string[];
+  /** Absolute. */
+  readonly data: string;
+  readonly signaling: SignalingConfig;
+  readonly media: MediaConfig;
+  readonly http: { readonly listen: string; readonly adminToken?: string };
+  readonly users: readonly UserConfig[];
+  readonly groups: readonly GroupConfig[];
+  readonly trunks: readonly TrunkConfig[];
+  readonly ring: { readonly seconds: number; readonly memberSeconds: number };
+  readonly features: FeaturesConfig;
+  readonly registrar: RegistrarConfig;
+  readonly limits: LimitsConfig;
+  readonly shutdown: { readonly drainSeconds: number };
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+    readonly numbers: boolean;
+    readonly sdp: boolean;
+  };
+};
+
+export type SignalingConfig = {
+  readonly engine: 'embedded' | 'drachtio';
+  readonly listen?: readonly string[];
+  readonly external?: { readonly address: string; readonly port?: number };
+  /** Absolute paths of PEM files. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
+  readonly host?: string;
+  readonly port: number;
+  readonly secret?: string;
+  readonly sessionTimers: { readonly minimum: number; readonly defaultRefresher: 'none' | 'uac' | 'uas' };
+  readonly limits: {
+    readonly messageBytes: number;
+    readonly headers: number;
+    readonly connections: number;
+    readonly connectionsPerSource: number;
+    readonly idleSeconds: number;
+  };
+  readonly timers: { readonly t1: number; readonly t2: number; readonly t4: number };
+};
+
+export type MediaConfig = {
+  readonly engine: 'embedded' | 'rtpengine';
+  readonly address?: string;
+  readonly external?: string;
+  readonly ports: readonly [number, number];
+  readonly threads: number;
+  readonly nodes?: readonly string[];
+  readonly dtmfLog?: string;
+};
+
+export type DeviceConfig = {
+  readonly extension: string;
+  readonly name: string;
+  readonly kind: 'desk' | 'mobile' | 'desktop' | 'browser' | 'gateway' | 'other';
+  readonly trusted: boolean;
+  readonly username?: string;
+  readonly password: string;
+};
+
+export type UserConfig = {
+  readonly extension: string;
+  readonly name: string;
+  readonly pin?: string;
+  readonly password?: string;
+  readonly devices: readonly DeviceConfig[];
+};
+
+export type GroupConfig = {
+  readonly extension: string;
+  readonly name: string;
+  readonly ring: 'all' | 'order';
+  readonly members: readonly string[];
+  readonly memberSeconds?: number;
+};
+
+export type TrunkConfig = {
+  readonly name: string;
+  readonly host: string;
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly register: boolean;
+  readonly username?: string;
+  readonly password?: string;
+  readonly numbers: Readonly<Record<string, string>>;
+};
+
+type Hears = 'conversation' | 'ringback';
+
+export type FeaturesConfig = {
+  readonly codes: Readonly<
+    Record<'pull' | 'push' | 'thisDeviceOnly' | 'thatDeviceOnly' | 'allDevices', readonly string[]>
+  >;
+  readonly push: {
+    readonly ringSeconds: number;
+    readonly dialSeconds: number;
+    readonly callerHears: { readonly ownDevice: Hears; readonly others: Hears };
+    readonly autoAnswer: boolean;
+  };
+  readonly rescue: { readonly seconds: number };
+  readonly starSeconds: number;
+};
+
+export type RegistrarConfig = {
+  readonly minExpires: number;
+  readonly maxExpires: number;
+  readonly defaultExpires: number;
+  readonly maxContacts: number;
+  readonly bindingsPerDevice: number;
+  readonly bindings: number;
+  readonly algorithms: readonly ('SHA-256' | 'MD5')[];
+  readonly withoutQop: boolean;
+  readonly nonceSeconds: number;
+  readonly pingSeconds: number;
+};
+
+export type LimitsConfig = {
+  readonly failuresPerSource: number;
+  readonly failureSeconds: number;
+  readonly banSeconds: number;
+  readonly unauthenticatedPerSecond: number;
+  readonly unauthenticatedBurst: number;
+  readonly sources: number;
+  readonly callsPerSecond: number;
+  readonly callBurst: number;
+  readonly calls: number;
+  readonly callsPerUser: number;
+};

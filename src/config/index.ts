@@ -1,0 +1,17 @@
+export type {
+  Config,
+  DeviceConfig,
+  FeaturesConfig,
+  GroupConfig,
+  LimitsConfig,
+  MediaConfig,
+  RegistrarConfig,
+  SignalingConfig,
+  TrunkConfig,
+  UserConfig,
+} from './config.ts';
+export { splitHostPort, splitListen, type HostPort, type ListenAddress } from './endpoint.ts';
+export type { Environment } from './environment.ts';
+export { ConfigurationError, type Problem } from './problem.ts';
+export { parseConfig, readConfigFile, type ConfigSource } from './read.ts';
+export { configurationReference } from './reference.ts';
