@@ -36,8 +36,7 @@ const noLookup = (
 /** Binds a UDP socket. Rejects with what was wrong and where: `udp 127.0.0.1:5060: … EADDRINUSE …`. */
 export const bindUdp = async (options: UdpOptions): Promise<UdpEndpoint> => {
   const socket = createSocket({
-    type: isIPv6(options.local.address) ? 'udp6' : 'udp4',
-    ipv6Only: true,
+    ...(isIPv6(options.local.address) ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
     lookup: noLookup,
     ...(options.receiveBuffer === undefined ? {} : { recvBufferSize: options.receiveBuffer }),
     ...(options.sendBuffer === undefined ? {} : { sendBufferSize: options.sendBuffer }),

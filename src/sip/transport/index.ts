@@ -1,0 +1,20 @@
+export {
+  defaultTransportLimits,
+  type ListenSpec,
+  type TransportCounters,
+  type TransportLimits,
+  type TransportOptions,
+} from './options.ts';
+export { createTransport } from './transport.ts';
+export type {
+  Address,
+  Destination,
+  Flow,
+  Listener,
+  MessageEvent,
+  Protocol,
+  SendFailure,
+  SendResult,
+  TransportLayer,
+} from './types.ts';
+export { sentBy } from './via.ts';
