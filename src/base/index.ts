@@ -1,4 +1,5 @@
 export { systemClock, type Clock, type Timer } from './clock.ts';
+export { createLogger, type LogOptions } from './create-logger.ts';
 export { Emitter } from './emitter.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export { systemRandom, type Random } from './random.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { ConfigurationError, configurationReference, parseConfig, readConfigFile } from './index.ts';
 import { nearest } from './nearest.ts';
 
@@ -8,13 +8,14 @@ const parse = (value: unknown, environment: Record<string, string> = {}) =>
   parseConfig({ name: 'test.json', text: JSON.stringify(value), folder: '/etc/flipswitch' }, environment);
 
 function problemsOf(value: unknown, environment: Record<string, string> = {}) {
+  let caught: unknown;
   try {
     parse(value, environment);
   } catch (error) {
-    assert.ok(error instanceof ConfigurationError, String(error));
-    return error.problems;
+    caught = error;
   }
-  assert.fail('the configuration was taken');
+  assert.ok(caught instanceof ConfigurationError, 'the configuration was taken');
+  return caught.problems;
 }
 
 const user = (extension: string, ...devices: string[]) => ({

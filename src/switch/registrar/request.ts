@@ -8,7 +8,6 @@ export interface SipRequest {
   readonly source_address: string;
   readonly source_port: number | string;
   get(name: string): string | undefined;
-  has(name: string): boolean;
 }
 
 /** The part of drachtio-srf's response that the registrar uses. */

@@ -1,0 +1,2 @@
+export { Metrics, type MetricSources } from './metrics.ts';
+export { startHttp, type Health, type HttpOptions, type HttpServer } from './server.ts';

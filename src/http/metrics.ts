@@ -1,0 +1,64 @@
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { BindingStore, DirectoryStore } from '../stores/index.ts';
+
+/** Where the figures come from; each is asked when somebody looks. */
+export type MetricSources = {
+  readonly directory: DirectoryStore;
+  readonly bindings: BindingStore;
+  readonly calls: () => number;
+  readonly bannedSources: () => number;
+  readonly signalingConnected: () => boolean;
+  readonly mediaAlive: () => boolean;
+};
+
+/** The figures of one running switch, as Prometheus reads them. Counting ends when `close` is called. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #stop: readonly (() => void)[];
+
+  constructor(sources: MetricSources) {
+    const { directory, bindings } = sources;
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge('flipswitch_bindings', 'Live registrations', () => bindings.size);
+    this.#gauge('flipswitch_calls', 'Live calls', sources.calls);
+    this.#gauge('flipswitch_banned_sources', 'Addresses banned for wrong passwords', sources.bannedSources);
+    this.#gauge('flipswitch_signaling_connected', '1 when the signaling engine is connected', () =>
+      Number(sources.signalingConnected()),
+    );
+    this.#gauge('flipswitch_media_alive', '1 when a media engine answers', () =>
+      Number(sources.mediaAlive()),
+    );
+    this.#gauge('flipswitch_users', 'Users in the directory', () =>
+      directory.domains().reduce((sum, domain) => sum + directory.users(domain.name).length, 0),
+    );
+    const changes = new Counter({
+      name: 'flipswitch_binding_changes_total',
+      help: 'Registrations added, refreshed and removed, the last with the reason',
+      labelNames: ['change', 'reason'] as const,
+      registers: [this.registry],
+    });
+    this.#stop = [
+      bindings.events.on('added', () => changes.inc({ change: 'added', reason: '' })),
+      bindings.events.on('refreshed', () => changes.inc({ change: 'refreshed', reason: '' })),
+      bindings.events.on('removed', ({ reason }) => changes.inc({ change: 'removed', reason })),
+    ];
+  }
+
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  close(): void {
+    for (const stop of this.#stop) stop();
+    this.registry.clear();
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect: () => gauge.set(read()),
+    });
+  }
+}
