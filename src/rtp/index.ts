@@ -60,3 +60,15 @@ export {
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts';
 export { parseWav, printWav, WAV_HEADER_LENGTH, wavHeader, wavMono, type WavSound } from './wav.ts';
 export { StereoWavWriter, type WavFile, type WavWriterOptions } from './wav-writer.ts';
+export {
+  canTranscode,
+  codecSampleRate,
+  createDecoder,
+  createEncoder,
+  type AudioDecoder,
+  type AudioEncoder,
+  type CodecName,
+} from './codec.ts';
+export { PacketLossConcealer } from './concealment.ts';
+export { ComfortNoiseGenerator, comfortNoiseLevel } from './comfort-noise.ts';
+export { Resampler } from './resampler.ts';
