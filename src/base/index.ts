@@ -3,3 +3,4 @@ export { createLogger, type LogOptions } from './create-logger.ts';
 export { Emitter } from './emitter.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export { systemRandom, type Random } from './random.ts';
+export { TimerWheel, type TimerWheelOptions } from './timer-wheel.ts';
