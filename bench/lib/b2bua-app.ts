@@ -15,7 +15,7 @@ srf.on('connect', (error: Error | null) => {
 srf.on('error', (error: Error) => console.error(error.message));
 srf.invite((req, res) => {
   srf
-    .createB2BUA(req, res, target)
+    .createB2BUA(req, res, target, {})
     .then(({ uas, uac }) => {
       uas.other = uac;
       uac.other = uas;
