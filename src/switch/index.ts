@@ -6,6 +6,7 @@ import type { MediaEngine } from './call/media-engine.ts';
 import type { SwitchSettings } from './call/settings.ts';
 import type { Authenticator } from './registrar/index.ts';
 
+export { createSwitch } from './switch.ts';
 export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
 export { MediaFailure, type MediaEngine, type NgReply } from './call/media-engine.ts';
 export { defaultSettings, type SwitchSettings } from './call/settings.ts';

@@ -1,6 +1,6 @@
 import { Client } from 'rtpengine-client';
 import type { Clock, Logger, Random, Timer } from '../../base/index.ts';
-import { NgClient, type NgDictionary } from '../../ng/index.ts';
+import { NgClient, ngText, type NgDictionary } from '../../ng/index.ts';
 import { MediaFailure, type MediaEngine, type NgReply } from './media-engine.ts';
 
 export type MediaNode = { readonly host: string; readonly port: number };
@@ -84,7 +84,7 @@ class Rtpengine implements MediaEngine {
     if (name === 'delete' && typeof callId === 'string' && fields['from-tag'] === undefined)
       this.#placed.delete(callId);
     if (reply.result === 'error' || reply.result === 'load limit')
-      throw new MediaFailure(String(reply['error-reason'] ?? reply.result));
+      throw new MediaFailure(ngText(reply as NgDictionary, 'error-reason') ?? reply.result);
     return reply;
   }
 

@@ -1,14 +1,6 @@
-import type { Flow, FlowProtocol } from '../../stores/index.ts';
+import { flowOf } from '../registrar/index.ts';
 import type { Reason, ResponseOptions, SipRequest } from './signaling.ts';
-import type { SrfMessage, SrfRequest } from './srf-types.ts';
-
-const protocols = new Set<string>(['udp', 'tcp', 'tls', 'ws', 'wss']);
-
-export const flowOf = (message: SrfMessage): Flow => ({
-  protocol: (protocols.has(message.protocol) ? message.protocol : 'udp') as FlowProtocol,
-  address: message.source_address,
-  port: Number(message.source_port),
-});
+import type { SrfRequest } from './srf-types.ts';
 
 export const requestOf = (req: SrfRequest): SipRequest => ({
   method: req.method,

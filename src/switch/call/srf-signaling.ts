@@ -16,7 +16,8 @@ import {
   type Signaling,
 } from './signaling.ts';
 import { SrfDialogAdapter } from './srf-dialog.ts';
-import { flowOf, parseReason, sendArguments, tagOf } from './srf-message.ts';
+import { flowOf } from '../registrar/index.ts';
+import { parseReason, sendArguments, tagOf } from './srf-message.ts';
 import type { SrfClient, SrfDialog, SrfRequest, SrfResponse } from './srf-types.ts';
 
 const contactUris = (value: string | undefined): string[] =>

@@ -1,0 +1,85 @@
+import type { Call, Party } from './call.ts';
+import { connectedHeaders } from './identity.ts';
+import type { Leg } from './leg.ts';
+import { MediaFailure } from './media-engine.ts';
+import { asAnswer, audioCodecs, withCodecs, withDirection } from './session-description.ts';
+import { SipFailure } from './signaling.ts';
+
+/** No codec is common between a device that calls in and the party that it would talk to. */
+export class NoCommonCodec extends SipFailure {
+  constructor() {
+    super(488, 'No common codec');
+  }
+}
+
+/**
+ * Answers a device that called in, as the new leg of `party`: with what the other party already uses, so that nothing
+ * changes there. Resolves once the 200 is out and the media engine connects the two; what the other party is to be told
+ * the first time is yielded, and after that of no use. `acked` runs when the device has confirmed.
+ */
+export async function answerIncoming(
+  call: Call,
+  party: Party,
+  leg: Leg,
+  acked: () => void = () => undefined,
+): Promise<string> {
+  const { incoming } = leg;
+  const far = call.other(party);
+  if (incoming === undefined || far.leg === undefined) throw new SipFailure(500, 'Nothing to answer with');
+  const farSdp = sendingAgain(far.leg);
+  const offer = await call.media.offer({ tag: far.leg.tag, sdp: farSdp }, leg.branch);
+  if (leg.sdp !== '') return answerOffer(call, { far, leg, offer, farSdp, acked });
+  // RFC 3264 §4: the INVITE had no offer, so our 200 has one and the ACK brings the answer.
+  leg.local = offer;
+  const connected = Promise.withResolvers<string>();
+  connected.promise.catch(() => undefined);
+  const dialog = await incoming.accept(offer, answerHeaders(far), (sdp) => {
+    leg.sdp = sdp ?? '';
+    if (sdp === undefined) return connected.reject(new NoCommonCodec());
+    call.media
+      .answer({ tag: far.leg?.tag ?? '', sdp: farSdp }, leg.branch, leg)
+      .then(connected.resolve, connected.reject);
+    return acked();
+  });
+  call.establish(leg, dialog);
+  return connected.promise;
+}
+
+type Answering = {
+  readonly far: Party;
+  readonly leg: Leg;
+  readonly offer: string;
+  readonly farSdp: string;
+  readonly acked: () => void;
+};
+
+async function answerOffer(call: Call, { far, leg, offer, farSdp, acked }: Answering): Promise<string> {
+  const answer = asAnswer(offer, leg.sdp);
+  if (answer === undefined || leg.incoming === undefined) throw new NoCommonCodec();
+  const farTag = far.leg?.tag ?? '';
+  const forFar = await call.media.answer({ tag: farTag, sdp: farSdp }, leg.branch, leg);
+  leg.local = answer;
+  const dialog = await leg.incoming.accept(answer, answerHeaders(far), acked);
+  call.establish(leg, dialog);
+  return forFar;
+}
+
+/**
+ * What the far party said, narrowed to the codecs that it and the leg it talks to have agreed on, and with the hold of
+ * the leg that leaves taken back: a hold is the holder's, and goes with it.
+ */
+function sendingAgain(leg: Leg): string {
+  const agreed = audioCodecs(leg.local).map((codec) => codec.name);
+  const narrowed = agreed.length === 0 ? leg.sdp : withCodecs(leg.sdp, agreed);
+  return leg.holds ? narrowed : withDirection(narrowed, 'sendrecv');
+}
+
+const answerHeaders = (far: Party) => ({
+  ...connectedHeaders(far.identity),
+  Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
+  Supported: 'timer, replaces',
+});
+
+/** Whether a failure says that the device cannot be talked to, rather than that something of ours broke. */
+export const isRefusal = (error: unknown): error is SipFailure => error instanceof SipFailure;
+export const isMediaFailure = (error: unknown): error is MediaFailure => error instanceof MediaFailure;

@@ -1,0 +1,52 @@
+import { answerIncoming } from './answer.ts';
+import type { Call } from './call.ts';
+import { connectedHeaders } from './identity.ts';
+import type { Leg } from './leg.ts';
+import { SipFailure, type Headers } from './signaling.ts';
+
+/** What we say of ourselves in a 2xx. */
+export const capabilities: Headers = {
+  Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
+  Supported: 'timer, replaces',
+};
+
+/**
+ * Joins the leg that won with the caller: the media engine connects the two, and the caller gets its 200. Rejects when
+ * the media cannot be connected, or when the caller has gone meanwhile.
+ */
+export async function bridge(call: Call, winner: Leg): Promise<void> {
+  const caller = call.caller.leg;
+  if (caller?.incoming === undefined || call.phase !== 'ringing')
+    throw new SipFailure(487, 'The caller has gone');
+  call.callee.leg = winner;
+  const forCaller =
+    winner.incoming === undefined
+      ? await call.media.answer(caller, winner.branch, winner)
+      : await answerIncoming(call, call.callee, winner);
+  if (winner.state === 'ended') throw new SipFailure(480, 'The called side hung up');
+  caller.local = forCaller;
+  const delayed = caller.incoming.body === '';
+  const dialog = await caller.incoming.accept(
+    forCaller,
+    { ...connectedHeaders(call.callee.identity), ...capabilities },
+    delayed ? (sdp) => void call.operations.run(() => callerSays(call, caller, sdp)) : undefined,
+  );
+  call.establish(caller, dialog);
+  // The winner may have hung up while the 200 was on its way out.
+  if (call.callee.leg.state === 'ended') throw new SipFailure(480, 'The called side hung up');
+  call.talks();
+}
+
+/** The caller of a delayed offer (RFC 3264 §4) says in its ACK what the placeholder stood for. */
+async function callerSays(call: Call, caller: Leg, sdp: string | undefined): Promise<void> {
+  const callee = call.callee.leg;
+  if (sdp === undefined || callee === undefined || call.phase === 'ended') return;
+  caller.sdp = sdp;
+  try {
+    await call.media.offer(caller, callee.branch);
+    await call.media.answer(caller, callee.branch, callee);
+  } catch (error) {
+    call.log.warn({ error: String(error) }, 'answer in the ACK not usable');
+    call.end('switch', { cause: 488, text: 'No common codec' });
+  }
+}

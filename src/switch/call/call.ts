@@ -1,0 +1,201 @@
+import type { Clock, Emitter, Logger, Random } from '../../base/index.ts';
+import type { CallEvents, CallView, FlipView } from './call-view.ts';
+import { userOf, type Endpoint, type Identity } from './endpoint.ts';
+import { listenTo } from './in-dialog.ts';
+import { Leg, type Side } from './leg.ts';
+import type { MediaEngine } from './media-engine.ts';
+import { MediaSession } from './media-session.ts';
+import { Operations } from './operations.ts';
+import type { Ring } from './ring.ts';
+import type { SwitchSettings } from './settings.ts';
+import type { Dialog, Incoming, InDialogRequest, Reason, Signaling } from './signaling.ts';
+
+/** What calls are made with; the same for all of them. */
+export type CallContext = {
+  readonly signaling: Signaling;
+  readonly engine: MediaEngine;
+  readonly settings: SwitchSettings;
+  readonly events: Emitter<CallEvents>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** What features make of a phone's keys and wishes during a call. */
+  readonly phone: {
+    /** Whether the INFO was a digit, and has been answered. */
+    info(call: Call, leg: Leg, request: InDialogRequest): boolean;
+    refer(call: Call, leg: Leg, request: InDialogRequest): void;
+  };
+};
+
+/** One side of a call: who it is, and the leg that now speaks for it. */
+export type Party = {
+  readonly side: Side;
+  identity: Identity;
+  leg: Leg | undefined;
+  /** While it is being moved: the new leg, established, before the old one is let go. */
+  next: Leg | undefined;
+};
+
+export const normalClearing: Reason = { cause: 200, text: 'Call ended' };
+
+/** One conversation. Its id never changes, whatever devices it passes through. */
+export class Call {
+  readonly id: string;
+  readonly domain: string;
+  readonly caller: Party;
+  readonly callee: Party;
+  readonly context: CallContext;
+  readonly media: MediaSession;
+  readonly operations = new Operations();
+  readonly log: Logger;
+  /** Every leg that it ever had, in order. */
+  readonly legs: Leg[] = [];
+  readonly flips: FlipView[] = [];
+  readonly decisions: string[] = [];
+  /** Users whose call it is, besides those of its legs: whoever it was meant for. */
+  readonly meantFor = new Set<string>();
+  phase: 'ringing' | 'talking' | 'ended' = 'ringing';
+  /** What rings for it now: at its start the callee's devices, later the target of a push. */
+  ringing: Ring | undefined;
+  readonly #onEnd: (call: Call) => void;
+  /** Wall-clock milliseconds. */
+  readonly startedAt: number;
+  #ringingAt: number | undefined;
+  #answeredAt: number | undefined;
+  #endedAt: number | undefined;
+  #endedBy: Side | 'switch' | undefined;
+  #ended: Reason | undefined;
+
+  constructor(
+    context: CallContext,
+    who: { readonly caller: Identity; readonly callee: Identity },
+    onEnd: (call: Call) => void,
+  ) {
+    this.id = context.random.hex(16);
+    this.context = context;
+    this.domain = who.callee.domain;
+    this.caller = { side: 'caller', identity: who.caller, leg: undefined, next: undefined };
+    this.callee = { side: 'callee', identity: who.callee, leg: undefined, next: undefined };
+    this.media = new MediaSession(context.engine, this.id);
+    this.log = context.log.child({ call: this.id });
+    this.#onEnd = onEnd;
+    this.startedAt = context.clock.wall();
+  }
+
+  /** Makes a leg for one party. It speaks for that party once it is made its `leg`. */
+  newLeg(party: Party, endpoint: Endpoint, incoming?: Incoming): Leg {
+    const { clock, random } = this.context;
+    const leg = new Leg({
+      id: random.hex(8),
+      side: party.side,
+      endpoint,
+      clock,
+      ...(incoming === undefined ? {} : { incoming }),
+    });
+    this.legs.push(leg);
+    return leg;
+  }
+
+  party(side: Side): Party {
+    return side === 'caller' ? this.caller : this.callee;
+  }
+
+  other(party: Party): Party {
+    return party === this.caller ? this.callee : this.caller;
+  }
+
+  /** The party that a leg speaks for, or is about to. */
+  partyOf(leg: Leg): Party | undefined {
+    return [this.caller, this.callee].find((party) => party.leg === leg || party.next === leg);
+  }
+
+  /** Whoever the user is in this call; the called side first, as it is the one with many devices. */
+  partyOfUser(userId: string): Party | undefined {
+    return [this.callee, this.caller].find(
+      (party) => party.leg !== undefined && userOf(party.leg.endpoint)?.id === userId,
+    );
+  }
+
+  /** The leg's dialog is there: it is listened to from here on. */
+  establish(leg: Leg, dialog: Dialog): void {
+    leg.established(dialog, listenTo(this, leg));
+  }
+
+  rings(): void {
+    if (this.#ringingAt !== undefined) return;
+    this.#ringingAt = this.context.clock.wall();
+    this.context.events.emit('ringing', this.view());
+  }
+
+  talks(): void {
+    this.phase = 'talking';
+    this.#answeredAt = this.context.clock.wall();
+    this.context.events.emit('answered', this.view());
+  }
+
+  changed(): void {
+    if (this.phase !== 'ended') this.context.events.emit('changed', this.view());
+  }
+
+  /** A leg's peer hung up. The call ends with the leg that speaks for a party, unless its successor is there already. */
+  legEnded(leg: Leg, reason: Reason | undefined): void {
+    if (!leg.over(reason)) return;
+    const party = this.partyOf(leg);
+    if (party === undefined || this.phase === 'ended') return;
+    if (party.leg === leg && party.next !== undefined) return;
+    if (party.next === leg) {
+      party.next = undefined;
+      return;
+    }
+    this.end(party.side, reason ?? normalClearing);
+  }
+
+  /** Ends everything that is left of it, once. `refusal` is what an unanswered INVITE gets. */
+  end(by: Side | 'switch', reason: Reason, refusal?: { status: number; reason: string }): void {
+    if (this.phase === 'ended') return;
+    this.phase = 'ended';
+    this.#endedAt = this.context.clock.wall();
+    this.#endedBy = by;
+    this.#ended = reason;
+    this.ringing?.stop(reason, { status: 487, reason: reason.text, contacts: [] });
+    for (const leg of this.legs) leg.end(reason, refusal);
+    this.media.close().catch((error: unknown) => this.log.warn({ error: String(error) }, 'media not closed'));
+    this.#onEnd(this);
+    this.context.events.emit('ended', this.view());
+  }
+
+  /** Users who may see and move it. */
+  users(): ReadonlySet<string> {
+    const users = new Set(this.phase === 'ringing' ? this.meantFor : []);
+    for (const leg of this.legs) {
+      const user = userOf(leg.endpoint);
+      if (user !== undefined) users.add(user.id);
+    }
+    return users;
+  }
+
+  view(): CallView {
+    const held = (this.caller.leg?.holds ?? false) || (this.callee.leg?.holds ?? false);
+    const state = this.phase === 'talking' && held ? 'held' : this.phase;
+    return {
+      id: this.id,
+      domain: this.domain,
+      state,
+      from: this.caller.identity.number,
+      to: this.callee.identity.number,
+      users: [...this.users()],
+      startedAt: this.startedAt,
+      ...optional('ringingAt', this.#ringingAt),
+      ...optional('answeredAt', this.#answeredAt),
+      ...optional('endedAt', this.#endedAt),
+      ...optional('endedBy', this.#endedBy),
+      ...optional('ended', this.#ended),
+      legs: this.legs.map((leg) => leg.view()),
+      flips: [...this.flips],
+      decisions: [...this.decisions],
+    };
+  }
+}
+
+const optional = <K extends string, V>(key: K, value: V | undefined): { [k in K]?: V } =>
+  value === undefined ? {} : ({ [key]: value } as { [k in K]: V });

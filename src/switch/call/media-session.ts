@@ -1,0 +1,108 @@
+import { MediaFailure, type MediaEngine, type NgReply } from './media-engine.ts';
+import type { Refusal } from './signaling.ts';
+
+/** A leg as the media engine knows it: its tag, and the session description that it last sent. */
+export type MediaParty = { readonly tag: string; readonly sdp: string };
+
+/**
+ * One call's media. The far party of whatever happens is always the one that offers, in its own words, and each device
+ * is a branch of its own: so the far party's ports, keys and streams stay as they are while devices come and go.
+ * `port-latching` in every message keeps each local port for the life of the call.
+ */
+export class MediaSession {
+  readonly callId: string;
+  readonly #engine: MediaEngine;
+  #open = false;
+
+  constructor(engine: MediaEngine, callId: string) {
+    this.#engine = engine;
+    this.callId = callId;
+  }
+
+  /** Makes the SDP to offer to the device of `branch`, in the name of `from`. */
+  async offer(from: MediaParty, branch: string): Promise<string> {
+    this.#open = true;
+    return this.#sdp('offer', { ...common, 'from-tag': from.tag, 'via-branch': branch, sdp: from.sdp });
+  }
+
+  /** Connects the device that answered on `branch`; yields the SDP for `from`, to be used on its first answer only. */
+  answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
+    return this.#sdp('answer', {
+      ...common,
+      'from-tag': from.tag,
+      'to-tag': to.tag,
+      'via-branch': branch,
+      sdp: to.sdp,
+    });
+  }
+
+  /** A connected leg says something new (`from`); yields what answers it. The other leg is not asked. */
+  async renegotiate(from: MediaParty, to: MediaParty): Promise<string> {
+    await this.#sdp('offer', { ...common, 'from-tag': from.tag, 'to-tag': to.tag, sdp: from.sdp });
+    return this.#sdp('answer', { ...common, 'from-tag': from.tag, 'to-tag': to.tag, sdp: to.sdp });
+  }
+
+  /** Takes one device out. Without delay: with one, rtpengine would go on forwarding what it sends. */
+  async release(tag: string): Promise<void> {
+    await this.#quietly('delete', { 'from-tag': tag, 'delete-delay': 0 });
+  }
+
+  /** Takes out a device that was offered something and never answered. */
+  async abandon(from: MediaParty, branch: string): Promise<void> {
+    await this.#quietly('delete', { 'from-tag': from.tag, 'via-branch': branch, 'delete-delay': 0 });
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#quietly('delete', { 'delete-delay': 0 });
+  }
+
+  /** RTP packets that the engine received from a leg. */
+  async packetsFrom(tag: string): Promise<number> {
+    const reply = await this.command('query', {});
+    return packetCount(reply, tag);
+  }
+
+  command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    return this.#engine.command(name, { 'call-id': this.callId, ...fields });
+  }
+
+  async #sdp(name: string, fields: Readonly<Record<string, unknown>>): Promise<string> {
+    const { sdp } = await this.command(name, fields);
+    if (typeof sdp !== 'string') throw new MediaFailure(`${name} brought no SDP`);
+    return sdp;
+  }
+
+  /** For what may fail without harm: the call is over, or the device is gone already. */
+  async #quietly(name: string, fields: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      await this.command(name, fields);
+    } catch (error) {
+      if (!(error instanceof MediaFailure)) throw error;
+    }
+  }
+}
+
+const common = {
+  flags: ['port-latching', 'trust-address', 'inject-DTMF'],
+  replace: ['origin', 'session-connection'],
+  'transport-protocol': 'RTP/AVP',
+  ICE: 'remove',
+};
+
+function packetCount(reply: NgReply, tag: string): number {
+  const tags = reply['tags'] as Record<
+    string,
+    { medias?: { streams?: { stats?: { packets?: number } }[] }[] }
+  >;
+  return tags?.[tag]?.medias?.[0]?.streams?.[0]?.stats?.packets ?? 0;
+}
+
+/** What a caller is told when the media engine refuses or is gone. */
+export function mediaRefusal(error: unknown): Refusal {
+  const text = error instanceof Error ? error.message : String(error);
+  return /parse SDP|No SDP|codec/i.test(text)
+    ? { status: 488, reason: 'Session description not usable' }
+    : { status: 500, reason: 'No media available' };
+}

@@ -1,0 +1,203 @@
+import type { Timer } from '../../base/index.ts';
+import type { Binding } from '../../stores/index.ts';
+import type { Call, Party } from './call.ts';
+import type { Endpoint } from './endpoint.ts';
+import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from './fork.ts';
+import { callerHeaders } from './identity.ts';
+import { Leg } from './leg.ts';
+import type { Dialog, Headers, InviteFailure, Outgoing, Reason, Route } from './signaling.ts';
+
+/** One contact to ring. */
+export type Target = { readonly endpoint: Endpoint; readonly route: Route };
+
+export type RingOptions = {
+  /** The party that the targets ring for; the winner's leg is to speak for it. */
+  readonly party: Party;
+  /** The leg in whose name they are rung. */
+  readonly from: Leg;
+  readonly seconds: number;
+  readonly declineEndsAll: boolean;
+  readonly maxForwards: number;
+  readonly headers?: Headers;
+  /** The target that a device is which registers meanwhile; none when it is not meant. */
+  readonly late: (binding: Binding) => Target | undefined;
+  /** Where a 3xx leads, within the directory; nowhere when it leads out of it. */
+  readonly redirect: (contacts: readonly string[]) => readonly Target[];
+  /** The first 180, and the SDP of early media. */
+  readonly announce: () => void;
+  readonly earlyMedia: (sdp: string, leg: Leg) => void;
+};
+
+export type RingOutcome =
+  { readonly kind: 'won'; readonly leg: Leg } | { readonly kind: 'lost'; readonly failure: InviteFailure };
+
+type Branch = {
+  readonly leg: Leg;
+  readonly target: Target | undefined;
+  outgoing: Outgoing | undefined;
+  earlySdp: string | undefined;
+};
+
+const noAnswer: Reason = { cause: 408, text: 'No answer' };
+const maxBranches = 64;
+
+/**
+ * Rings any number of contacts for one party. All that happens is fed to the fork, which alone decides; this class
+ * carries its decisions out.
+ */
+export class Ring {
+  /** Settles once: with the leg that won, or the best failure. */
+  readonly result: Promise<RingOutcome>;
+  readonly #call: Call;
+  readonly #options: RingOptions;
+  readonly #branches = new Map<string, Branch>();
+  readonly #contacts = new Set<string>();
+  readonly #timer: Timer;
+  readonly #mediaBranch: string;
+  #fork: Fork;
+  #offer: Promise<string> | undefined;
+  #settle: (outcome: RingOutcome) => void = () => undefined;
+
+  constructor(call: Call, options: RingOptions) {
+    const { clock, random } = call.context;
+    this.#call = call;
+    this.#options = options;
+    this.#fork = startFork(options.declineEndsAll);
+    this.#mediaBranch = random.hex(8);
+    this.result = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#timer = clock.after(options.seconds * 1000, () =>
+      this.stop(noAnswer, { status: 480, reason: 'No answer', contacts: [] }),
+    );
+  }
+
+  get open(): boolean {
+    return this.#fork.phase === 'ringing';
+  }
+
+  /** The legs that ring now. */
+  get legs(): readonly Leg[] {
+    return [...this.#branches.values()]
+      .map((branch) => branch.leg)
+      .filter((leg) => ['calling', 'ringing'].includes(this.#fork.branches.get(leg.id) ?? ''));
+  }
+
+  /** Adds a contact; one that rings already is left alone. */
+  join(target: Target): void {
+    const mark = `${target.route.uri} ${target.route.proxy ?? ''}`;
+    if (!this.open || this.#contacts.has(mark) || this.#branches.size >= maxBranches) return;
+    this.#contacts.add(mark);
+    const leg = this.#call.newLeg(this.#options.party, target.endpoint);
+    leg.branch = this.#mediaBranch;
+    this.#branches.set(leg.id, { leg, target, outgoing: undefined, earlySdp: undefined });
+    this.#step({ kind: 'join', branch: leg.id });
+  }
+
+  /** A device has registered: it rings too, when it is meant. */
+  registered(binding: Binding): void {
+    const target = this.open ? this.#options.late(binding) : undefined;
+    if (target !== undefined) this.join(target);
+  }
+
+  /** A device called in to take what rings. It answers like any other branch, and wins if nobody has yet. */
+  take(leg: Leg): boolean {
+    if (!this.open) return false;
+    this.#branches.set(leg.id, { leg, target: undefined, outgoing: undefined, earlySdp: undefined });
+    this.#step({ kind: 'join', branch: leg.id });
+    this.#step({ kind: 'answered', branch: leg.id });
+    return this.#fork.branches.get(leg.id) === 'won';
+  }
+
+  stop(reason: Reason, failure: InviteFailure): void {
+    this.#step({ kind: 'stop', reason, failure });
+  }
+
+  #step(event: ForkEvent): void {
+    const [fork, effects] = stepFork(this.#fork, event);
+    this.#fork = fork;
+    if (fork.phase !== 'ringing') this.#timer.cancel();
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: ForkEffect): void {
+    const { announce, earlyMedia } = this.#options;
+    if (effect.do === 'announce') return announce();
+    if (effect.do === 'lose') return this.#settle({ kind: 'lost', failure: effect.failure });
+    const branch = this.#branches.get(effect.branch);
+    if (branch === undefined) return;
+    if (effect.do === 'invite') void this.#invite(branch);
+    else if (effect.do === 'early-media') earlyMedia(branch.earlySdp ?? '', branch.leg);
+    else if (effect.do === 'win') this.#settle({ kind: 'won', leg: branch.leg });
+    else this.#end(branch, effect.reason);
+  }
+
+  /** A CANCEL, or a BYE where the answer was there first. */
+  #end(branch: Branch, reason: Reason): void {
+    if (branch.leg.dialog === undefined) {
+      branch.leg.over(reason);
+      branch.outgoing?.cancel(reason);
+    } else branch.leg.end(reason);
+  }
+
+  async #invite(branch: Branch): Promise<void> {
+    const { target, leg } = branch;
+    if (target === undefined) return;
+    try {
+      leg.local = await this.#sharedOffer();
+    } catch (error) {
+      this.#call.log.warn({ error: String(error) }, 'no offer from the media engine');
+      return this.#failed(branch, { status: 500, reason: 'No media available', contacts: [] });
+    }
+    // It may have been decided meanwhile; a request that was never sent needs no CANCEL.
+    if (leg.state === 'ended') return undefined;
+    branch.outgoing = this.#call.context.signaling.invite(
+      { route: target.route, sdp: leg.local, headers: this.#headers(target) },
+      {
+        provisional: ({ status, sdp }) => {
+          branch.earlySdp = sdp;
+          this.#step({ kind: 'provisional', branch: leg.id, status, sdp: sdp !== undefined });
+        },
+        answered: (dialog, sdp) => this.#answered(branch, dialog, sdp),
+        failed: (failure) => this.#failed(branch, failure),
+      },
+    );
+    return undefined;
+  }
+
+  /** One offer serves all: the winner alone is connected. */
+  #sharedOffer(): Promise<string> {
+    this.#offer ??= this.#call.media.offer(this.#options.from, this.#mediaBranch);
+    return this.#offer;
+  }
+
+  #headers({ endpoint }: Target): Headers {
+    const { party, maxForwards, headers } = this.#options;
+    const far = this.#call.other(party).identity;
+    return {
+      ...callerHeaders(far, endpoint.kind, party.identity),
+      'Max-Forwards': String(maxForwards),
+      Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
+      Supported: 'timer, replaces',
+      ...headers,
+    };
+  }
+
+  #answered(branch: Branch, dialog: Dialog, sdp: string): void {
+    const { leg } = branch;
+    leg.sdp = sdp;
+    if (leg.state === 'ended') {
+      // It answered while our CANCEL was on its way: it has a dialog, and gets a BYE by the fork's word.
+      leg.state = 'ringing';
+    }
+    this.#call.establish(leg, dialog);
+    this.#step({ kind: 'answered', branch: leg.id });
+  }
+
+  #failed(branch: Branch, failure: InviteFailure): void {
+    branch.leg.over({ cause: failure.status, text: failure.reason });
+    if (failure.status >= 300 && failure.status < 400)
+      for (const target of this.#options.redirect(failure.contacts)) this.join(target);
+    this.#step({ kind: 'failed', branch: branch.leg.id, failure });
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * The little of SDP (RFC 8866) that the switch itself decides: which codecs two sides share, and what direction a
+ * stream has. Addresses and ports are the media engine's work. Unknown lines are kept as they are.
+ */
+type Description = { readonly session: readonly string[]; readonly media: readonly (readonly string[])[] };
+
+export type Codec = {
+  readonly payloadType: number;
+  /** `pcmu/8000` or `opus/48000/2`, in lower case. */
+  readonly name: string;
+};
+
+export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+
+/** RFC 3551 §6. */
+const staticCodecs: Readonly<Record<number, string>> = {
+  0: 'pcmu/8000',
+  3: 'gsm/8000',
+  4: 'g723/8000',
+  8: 'pcma/8000',
+  9: 'g722/8000',
+  13: 'cn/8000',
+  15: 'g728/8000',
+  18: 'g729/8000',
+};
+
+function parse(sdp: string): Description {
+  const session: string[] = [];
+  const media: string[][] = [];
+  for (const line of sdp.split(/\r\n|\n|\r/)) {
+    if (line === '') continue;
+    if (line.startsWith('m=')) media.push([line]);
+    else (media.at(-1) ?? session).push(line);
+  }
+  return { session, media };
+}
+
+const print = ({ session, media }: Description): string =>
+  [...session, ...media.flat()].map((line) => `${line}\r\n`).join('');
+
+const payloadTypes = (section: readonly string[]): number[] =>
+  (section[0] ?? '').split(/\s+/).slice(3).map(Number);
+
+const kindOf = (section: readonly string[]): string => /^m=(\S+)/.exec(section[0] ?? '')?.[1] ?? '';
+
+const isActive = (section: readonly string[]): boolean => !/^m=\S+ 0[ /]/.test(section[0] ?? '');
+
+function codecsOf(section: readonly string[]): Codec[] {
+  const named = new Map<number, string>();
+  for (const line of section) {
+    const match = /^a=rtpmap:(\d+)\s+(\S+)/i.exec(line);
+    if (match !== null) named.set(Number(match[1]), canonical(match[2] ?? ''));
+  }
+  return payloadTypes(section).flatMap((payloadType) => {
+    const name = named.get(payloadType) ?? staticCodecs[payloadType];
+    return name === undefined ? [] : [{ payloadType, name }];
+  });
+}
+
+/** One channel is what no number of channels means. */
+const canonical = (name: string): string => name.toLowerCase().replace(/\/1$/, '');
+
+const isSpeech = ({ name }: Codec): boolean => !/^(telephone-event|cn|red)\//.test(name);
+
+const audio = (sdp: string): readonly string[] =>
+  parse(sdp).media.find((section) => kindOf(section) === 'audio' && isActive(section)) ?? [];
+
+/** The codecs of the first audio line, in order of preference. */
+export const audioCodecs = (sdp: string): readonly Codec[] => codecsOf(audio(sdp));
+
+/** Whether both know at least one codec for speech. */
+export function shareCodec(a: string, b: string): boolean {
+  const names = new Set(
+    audioCodecs(a)
+      .filter(isSpeech)
+      .map((codec) => codec.name),
+  );
+  return audioCodecs(b).some((codec) => names.has(codec.name));
+}
+
+/** Direction of the first audio line; `sendrecv` where nothing is said (RFC 8866 §6.7). The null address of old
+ * phones' holds counts as `sendonly` (RFC 3264 §8.4). */
+export function directionOf(sdp: string): Direction {
+  const { session } = parse(sdp);
+  const section = audio(sdp);
+  const said = [...section, ...session]
+    .map((line) => /^a=(sendrecv|sendonly|recvonly|inactive)\s*$/.exec(line)?.[1])
+    .find((direction) => direction !== undefined);
+  const connection = section.find((line) => line.startsWith('c=')) ?? session.find((l) => l.startsWith('c='));
+  if (connection !== undefined && /\s0\.0\.0\.0\s*$/.test(connection))
+    return said === 'inactive' ? said : 'sendonly';
+  return (said as Direction | undefined) ?? 'sendrecv';
+}
+
+/** What answers a direction (RFC 3264 §6.1). */
+export const answerTo: Readonly<Record<Direction, Direction>> = {
+  sendrecv: 'sendrecv',
+  sendonly: 'recvonly',
+  recvonly: 'sendonly',
+  inactive: 'inactive',
+};
+
+/** Says one direction for every stream that is in use. */
+export function withDirection(sdp: string, direction: Direction): string {
+  const { session, media } = parse(sdp);
+  const other = (line: string) => !/^a=(sendrecv|sendonly|recvonly|inactive)\s*$/.test(line);
+  return print({
+    session: session.filter(other),
+    media: media.map((section) =>
+      isActive(section) ? [...section.filter(other), `a=${direction}`] : section,
+    ),
+  });
+}
+
+/** Leaves the given payload types of a section, in the order given; nothing is said any more of the others. */
+function withPayloadTypes(section: readonly string[], keep: readonly number[]): string[] {
+  const head = (section[0] ?? '').split(/\s+/).slice(0, 3).join(' ');
+  const kept = section.slice(1).filter((line) => {
+    const about = /^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1];
+    return about === undefined || keep.includes(Number(about));
+  });
+  return [`${head} ${keep.join(' ')}`, ...kept];
+}
+
+/** Leaves only codecs of the audio lines that `names` has, and telephone events. Untouched when none would be left. */
+export function withCodecs(sdp: string, names: readonly string[]): string {
+  const { session, media } = parse(sdp);
+  return print({
+    session,
+    media: media.map((section) => {
+      if (kindOf(section) !== 'audio') return section;
+      const codecs = codecsOf(section);
+      const keep = codecs.filter((codec) => names.includes(codec.name) || !isSpeech(codec));
+      return keep.some(isSpeech)
+        ? withPayloadTypes(
+            section,
+            keep.map((codec) => codec.payloadType),
+          )
+        : section;
+    }),
+  });
+}
+
+/**
+ * Turns an offer that the media engine made for a device into the answer to that device's own offer: the same streams in
+ * the device's order, its payload numbers, the codecs that both have (RFC 3264 §6). `undefined` when no speech codec is
+ * common.
+ */
+export function asAnswer(engineOffer: string, deviceOffer: string): string | undefined {
+  const ours = parse(engineOffer);
+  const theirs = parse(deviceOffer);
+  const left = [...ours.media];
+  let speech = false;
+  const media = theirs.media.map((wanted) => {
+    const at = left.findIndex((section) => kindOf(section) === kindOf(wanted) && isActive(section));
+    const own = isActive(wanted) ? left.splice(at, at < 0 ? 0 : 1)[0] : undefined;
+    const answer = own === undefined ? undefined : answerSection(own, wanted);
+    if (answer === undefined) return [(wanted[0] ?? '').replace(/^(m=\S+) \d+(\/\d+)?/, '$1 0')];
+    if (kindOf(wanted) === 'audio') speech = true;
+    return answer;
+  });
+  return speech ? print({ session: ours.session, media }) : undefined;
+}
+
+function answerSection(own: readonly string[], wanted: readonly string[]): string[] | undefined {
+  const offered = codecsOf(wanted);
+  const known = codecsOf(own);
+  const common = offered.filter((codec) => known.some((k) => k.name === codec.name));
+  if (kindOf(wanted) === 'audio' && !common.some(isSpeech)) return undefined;
+  // The far party's first choice comes first: that is what it is sending.
+  const order = (codec: Codec) => known.findIndex((k) => k.name === codec.name);
+  const keep = common.toSorted((a, b) => order(a) - order(b)).map((codec) => codec.payloadType);
+  const described = wanted.filter((line) => /^a=(rtpmap|fmtp):/.test(line));
+  const rest = own.slice(1).filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):/.test(line));
+  const head = [(own[0] ?? '').split(/\s+/).slice(0, 3).join(' '), ...keep].join(' ');
+  return withPayloadTypes([head, ...described, ...rest], keep);
+}
+
+/** Whether two descriptions say the same but for the origin line: a session refresh (RFC 4028 §7.4). */
+export const sameSession = (a: string, b: string): boolean =>
+  a.replace(/^o=.*$/m, '').trim() === b.replace(/^o=.*$/m, '').trim();
+
+/** What stands in for a caller that made no offer, until its ACK brings the answer (RFC 3264 §4, delayed offer). */
+export const placeholderOffer = [
+  'v=0',
+  'o=- 1 1 IN IP4 127.0.0.1',
+  's=-',
+  'c=IN IP4 127.0.0.1',
+  't=0 0',
+  'm=audio 9 RTP/AVP 0 8 101',
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:8 PCMA/8000',
+  'a=rtpmap:101 telephone-event/8000',
+  'a=fmtp:101 0-15',
+  'a=sendrecv',
+  '',
+].join('\r\n');

@@ -1,0 +1,26 @@
+import type { Step, WayInParts } from '../call/way-in.ts';
+import type { Refusal } from '../call/signaling.ts';
+import { parseCode, type DialledCode } from './codes.ts';
+import { pull } from './pull.ts';
+
+/** Takes the INVITEs that mean something else than a call to somebody. */
+export function onInvite(parts: Pick<WayInParts, 'calls' | 'directory' | 'settings'>): Step {
+  return async (attempt) => {
+    const code = parseCode(attempt.dialled, parts.settings.features.codes);
+    if (code === undefined || attempt.caller === undefined) return undefined;
+    if (attempt.caller.kind !== 'device') return { status: 404, reason: 'No such extension or number' };
+    attempt.taken = true;
+    return dialled(parts, code, attempt);
+  };
+}
+
+function dialled(
+  parts: Pick<WayInParts, 'calls' | 'directory'>,
+  code: DialledCode,
+  { incoming, caller }: Parameters<Step>[0],
+): Promise<Refusal | undefined> | Refusal {
+  if (caller === undefined) return { status: 403, reason: 'Not known here' };
+  if (code.feature === 'pull') return pull(parts, incoming, caller, code.argument);
+  if (code.feature === 'push') return { status: 480, reason: 'Press the push code during a call' };
+  return { status: 501, reason: 'Cold routes are not available yet' };
+}

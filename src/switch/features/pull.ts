@@ -1,0 +1,147 @@
+import type { DirectoryStore } from '../../stores/index.ts';
+import { answerIncoming } from '../call/answer.ts';
+import type { Call, Party } from '../call/call.ts';
+import type { Calls } from '../call/calls.ts';
+import type { Endpoint } from '../call/endpoint.ts';
+import { Flip } from '../call/flip.ts';
+import type { Leg } from '../call/leg.ts';
+import { mediaRefusal } from '../call/media-session.ts';
+import { SipFailure, type Incoming, type Refusal } from '../call/signaling.ts';
+import { swap } from '../call/swap.ts';
+import { chooseCall, type Candidate } from './choose-call.ts';
+
+type DeviceEndpoint = Extract<Endpoint, { kind: 'device' }>;
+
+/** What a pull would take: the party of a call whose leg is, or whose legs ring, on another device of the user. */
+export type Pullable = { readonly call: Call; readonly party: Party; readonly legs: readonly Leg[] };
+
+export type PullParts = { readonly calls: Calls; readonly directory: DirectoryStore };
+
+const refusals = {
+  untrusted: { status: 403, reason: 'This device may not take calls over' },
+  nothing: { status: 480, reason: 'Nothing to pull' },
+  noDevice: { status: 404, reason: 'No such device' },
+  notYours: { status: 403, reason: 'Not your device' },
+  busy: { status: 486, reason: 'The call is being moved already' },
+} as const satisfies Record<string, Refusal>;
+
+/**
+ * `*33`, and `*33EXT` with the device to take from: the call comes to the device that dialled it. Composes `swap` for a
+ * call that talks, and the ring's own decision for one that rings.
+ */
+export async function pull(
+  parts: PullParts,
+  incoming: Incoming,
+  puller: Endpoint,
+  from: string,
+): Promise<Refusal | undefined> {
+  if (puller.kind !== 'device') return refusals.notYours;
+  if (!puller.device.trusted) return refusals.untrusted;
+  const source = sourceOf(parts, puller, from);
+  if ('status' in source) return source;
+  const chosen = chooseCall(candidates(parts.calls, puller, source.only));
+  if (chosen === undefined) return refusals.nothing;
+  return take(chosen, incoming, puller);
+}
+
+/** The devices that `*33EXT` means; all others of the user without EXT. */
+function sourceOf(
+  { directory }: PullParts,
+  { user }: DeviceEndpoint,
+  from: string,
+): Refusal | { readonly only: ((endpoint: DeviceEndpoint) => boolean) | undefined } {
+  if (from === '' || from === user.extension) return { only: undefined };
+  const device = directory.device(user.domain, from);
+  if (device === undefined)
+    return directory.user(user.domain, from) === undefined ? refusals.noDevice : refusals.notYours;
+  if (device.userId !== user.id) return refusals.notYours;
+  return { only: (endpoint) => endpoint.device.id === device.id };
+}
+
+/** Everything of the user's that speaks or rings on another device. */
+export function candidates(
+  calls: Calls,
+  puller: DeviceEndpoint,
+  only: ((endpoint: DeviceEndpoint) => boolean) | undefined,
+): Candidate<Pullable>[] {
+  const isSource = (leg: Leg | undefined): leg is Leg =>
+    leg?.endpoint.kind === 'device' &&
+    leg.endpoint.user.id === puller.user.id &&
+    leg.endpoint.device.id !== puller.device.id &&
+    (only === undefined || only(leg.endpoint));
+  return calls.ofUser(puller.user.id).flatMap((call): Candidate<Pullable>[] => {
+    const { startedAt } = call;
+    if (call.phase === 'talking')
+      return [call.caller, call.callee]
+        .filter((party) => isSource(party.leg))
+        .map((party) => ({
+          what: { call, party, legs: party.leg === undefined ? [] : [party.leg] },
+          state: call.other(party).leg?.holds || party.leg?.holds ? ('held' as const) : ('talking' as const),
+          startedAt,
+        }));
+    const ringing = (call.ringing?.legs ?? []).filter(isSource);
+    if (call.phase !== 'ringing' || ringing.length === 0) return [];
+    return [{ what: { call, party: call.callee, legs: ringing }, state: 'ringing' as const, startedAt }];
+  });
+}
+
+/** Brings the chosen call to the device whose INVITE this is. */
+export async function take(
+  chosen: Pullable,
+  incoming: Incoming,
+  puller: DeviceEndpoint,
+): Promise<Refusal | undefined> {
+  const { call, party } = chosen;
+  const claim = call.operations.outrank('pull');
+  if (claim === undefined) return refusals.busy;
+  const flip = new Flip(call, 'pull', party, { by: puller.device.extension, to: puller.device.extension });
+  try {
+    const leg = call.newLeg(party, puller, incoming);
+    incoming.onCancel((reason) => leg.over(reason));
+    if (call.phase === 'ringing') return await takeRinging(call, leg, flip);
+    const measures = await swap(call, party, {
+      next: leg,
+      connect: async (confirmed) => {
+        await answerIncoming(call, party, leg, confirmed);
+        flip.answered(puller);
+      },
+    });
+    flip.moved(measures);
+    return undefined;
+  } catch (error) {
+    const refusal =
+      error instanceof SipFailure ? { status: error.status, reason: error.message } : mediaRefusal(error);
+    flip.failed(refusal.reason);
+    return refusal;
+  } finally {
+    claim.release();
+  }
+}
+
+/** The puller answers like any device that rings: the fork decides whether it was first, and the call's own way goes on. */
+async function takeRinging(call: Call, leg: Leg, flip: Flip): Promise<Refusal | undefined> {
+  if (call.ringing?.take(leg) !== true) {
+    flip.failed(refusals.nothing.reason);
+    return refusals.nothing;
+  }
+  await settled(call, leg);
+  if (leg.state !== 'active') throw new SipFailure(480, 'The call could not be answered');
+  flip.answered(leg.endpoint);
+  flip.moved({});
+  return undefined;
+}
+
+/** Resolves once the call has been answered, or is over. */
+function settled(call: Call, leg: Leg): Promise<void> {
+  const { events } = call.context;
+  return new Promise((resolve) => {
+    const offs: (() => void)[] = [];
+    const done = (view: { readonly id: string }) => {
+      if (view.id !== call.id) return;
+      for (const off of offs) off();
+      resolve();
+    };
+    offs.push(events.on('answered', done), events.on('ended', done));
+    if (leg.state !== 'ringing' && call.phase !== 'ringing') done(call);
+  });
+}
