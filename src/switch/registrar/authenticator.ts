@@ -156,14 +156,15 @@ export class Authenticator {
     const known =
       own.find((b) => contact?.instance !== undefined && b.instance === contact.instance) ??
       own.find((b) => contact !== undefined && sameContact(b.contact, contact.uri)) ??
-      own.find(
-        (b) =>
-          b.flow.protocol === flow.protocol && b.flow.address === flow.address && b.flow.port === flow.port,
-      );
+      // Two phones behind one proxy may register over one flow; a call says which one it is from by its flow only.
+      (request.method === 'REGISTER' ? undefined : own.find((b) => sameFlow(b.flow, flow)));
     if (known !== undefined) return known.deviceId;
     return sharedDeviceId(user, contact?.instance ?? contact?.uri ?? `${flow.address}:${flow.port}`);
   }
 }
+
+const sameFlow = (a: Flow, b: Flow) =>
+  a.protocol === b.protocol && a.address === b.address && a.port === b.port;
 
 /** The nonce count; undefined when there is no qop and that is allowed (RFC 7616 §3.4). */
 function countOf(answer: DigestAnswer, withoutQop: boolean): number | undefined | 'unusable' {

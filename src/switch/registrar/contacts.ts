@@ -11,7 +11,7 @@ export type ContactValue = {
 
 function parseOne(text: string): ContactValue | undefined {
   const { uri = '', rest = '' } = nameAddress(text) ?? {};
-  if (!/^sips?:[^\s"<>]+$/i.test(uri)) return undefined;
+  if (!/^sips?:[^\s"<>]+$/i.test(uri) || !/^\s*(;|$)/.test(rest)) return undefined;
   const params = headerParameters(rest);
   const instance = params.get('+sip.instance')?.replace(/^<|>$/g, '') ?? '';
   const expires = params.get('expires');

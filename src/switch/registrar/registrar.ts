@@ -124,7 +124,8 @@ export class Registrar {
 
   async #register(request: SipRequest, who: Accepted): Promise<RegisterAnswer> {
     const { bindings, logger } = this.#options;
-    if (request.get('contact') === undefined) return this.#granted(request, bindings.ofAor(who.user.domain, who.aor));
+    if (request.get('contact') === undefined)
+      return this.#granted(request, bindings.ofAor(who.user.domain, who.aor));
     const changes = this.#changes(request);
     if ('status' in changes) return changes;
     const cseq = Number.parseInt(request.get('cseq') ?? '', 10);
