@@ -93,33 +93,9 @@ export class Registrar {
     return deviceById(this.#options.directory, binding.deviceId, binding.userAgent);
   }
 
-  /**
-   * What to ring for a user: every phone once. A phone that shows itself more than once (under both of its extensions,
-   * over several flows, or again after a change of network) is rung at its newest registration (RFC 5626 §5.3).
-   */
-  targetsOfUser(userId: string): readonly Binding[] {
-    return onePerPhone(this.#options.bindings.ofUser(userId));
-  }
-
-  /** What to ring for one device. */
-  targetsOfDevice(deviceId: string): readonly Binding[] {
-    return onePerPhone(this.#options.bindings.ofDevice(deviceId));
-  }
-
   /** A connection is gone, and with it every binding made over it. */
   async flowClosed(flow: Flow): Promise<number> {
     return flow.protocol === 'udp' ? 0 : this.#options.bindings.removeFlow(flow);
-  }
-
-  /**
-   * A request to a binding could not be delivered. Over a connection that is final; a UDP phone may come back, so its
-   * binding lasts until it expires.
-   */
-  async failed(binding: Binding): Promise<boolean> {
-    const now = this.#options.bindings.get(binding.id);
-    if (now === undefined || now.flow.protocol === 'udp' || now.refreshedAt !== binding.refreshedAt)
-      return false;
-    return this.#options.bindings.remove(binding.id, 'failed');
   }
 
   async #register(request: SipRequest, who: Accepted): Promise<RegisterAnswer> {
@@ -216,16 +192,4 @@ function contactOf(binding: Binding, now: number): string {
 /** The option tags of a header. */
 function listOf(request: SipRequest, name: string): readonly string[] {
   return splitHeader(request.get(name) ?? '').map((tag) => tag.toLowerCase());
-}
-
-/** Bindings come best first within one q; of one phone the newest stays, in the place of the order. */
-function onePerPhone(bindings: readonly Binding[]): readonly Binding[] {
-  const newest = new Map<string, Binding>();
-  for (const binding of bindings) {
-    const phone = `${binding.deviceId}\n${binding.instance ?? binding.contact}`;
-    const other = newest.get(phone);
-    if (other === undefined || binding.refreshedAt > other.refreshedAt) newest.set(phone, binding);
-  }
-  const kept = new Set([...newest.values()].map((b) => b.id));
-  return bindings.filter((b) => kept.has(b.id));
 }
