@@ -12,6 +12,7 @@ export {
   rtpSsrc,
   rtpTimestamp,
   sequenceAhead,
+  srtpHeaderLength,
   setRtpMarker,
   setRtpPayloadType,
   setRtpSequence,
@@ -72,3 +73,19 @@ export {
 export { PacketLossConcealer } from './concealment.ts';
 export { ComfortNoiseGenerator, comfortNoiseLevel } from './comfort-noise.ts';
 export { Resampler } from './resampler.ts';
+export {
+  isSrtpSuite,
+  SRTP_SUITES,
+  type SrtpMaster,
+  type SrtpSuite,
+  type SrtpSuiteProfile,
+} from './srtp-suite.ts';
+export {
+  SRTP_FAILED,
+  SRTP_OVERHEAD,
+  SRTP_REPLAYED,
+  SrtpReceiver,
+  SrtpSender,
+  type SrtpStream,
+} from './srtp.ts';
+export { parseCrypto, printCrypto, type SdesCrypto } from './sdes.ts';

@@ -45,23 +45,28 @@ export function packetKind(packet: Uint8Array): PacketKind {
  * extension; -1 if it is no RTP packet: too short, another version, an RTCP type, or padding longer than the rest.
  */
 export function rtpHeaderLength(packet: Uint8Array): number {
-  const size = packet.length;
+  const length = srtpHeaderLength(packet, packet.length);
+  if (length >= 0 && (packet[0]! & 0x20) !== 0) {
+    const padding = packet[packet.length - 1]!;
+    if (padding === 0 || padding > packet.length - length) return -1;
+  }
+  return length;
+}
+
+/**
+ * The same for a packet of SRTP in the first `size` octets, whose padding is still encrypted and cannot be looked at.
+ */
+export function srtpHeaderLength(packet: Uint8Array, size: number): number {
   if (size < RTP_HEADER_LENGTH) return -1;
   const first = packet[0]!;
-  if (first >> 6 !== 2) return -1;
   const second = packet[1]!;
-  if (second >= 192 && second <= 223) return -1;
+  if (first >> 6 !== 2 || (second >= 192 && second <= 223)) return -1;
   let length = RTP_HEADER_LENGTH + (first & 0x0f) * 4;
   if ((first & 0x10) !== 0) {
     if (size < length + 4) return -1;
     length += 4 + ((packet[length + 2]! << 8) | packet[length + 3]!) * 4;
   }
-  if (size < length) return -1;
-  if ((first & 0x20) !== 0) {
-    const padding = packet[size - 1]!;
-    if (padding === 0 || padding > size - length) return -1;
-  }
-  return length;
+  return size < length ? -1 : length;
 }
 
 /** Where the payload ends in a valid packet: its length less the padding. */
