@@ -1,0 +1,115 @@
+import { Emitter } from '../base/index.ts';
+import type { Call, CallContext } from './call/call.ts';
+import { CallRate } from './call/call-rate.ts';
+import type { CallEvents } from './call/call-view.ts';
+import { Calls } from './call/calls.ts';
+import type { Ring } from './call/ring.ts';
+import type { Incoming, Signaling } from './call/signaling.ts';
+import { wayIn, type WayInParts } from './call/way-in.ts';
+import { onInvite } from './features/on-invite.ts';
+import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
+
+export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
+  readonly signaling: Signaling;
+  readonly authenticate: WayInParts['authenticate'];
+};
+
+/** The switch without a wire: what `createSwitch` puts on drachtio-srf, and tests on phones made of objects. */
+export type Core = Switch & {
+  enter(incoming: Incoming, dialled: string): Promise<void>;
+  readonly calls: Calls;
+};
+
+export function createCore(parts: CoreParts): Core {
+  const { settings, directory, bindings, clock, log } = parts;
+  const calls = new Calls();
+  const rings = new Set<Ring>();
+  const context: CallContext = {
+    signaling: parts.signaling,
+    engine: parts.media,
+    settings,
+    events: new Emitter<CallEvents>(),
+    clock,
+    random: parts.random,
+    log,
+    phone: {
+      info: () => false,
+      refer: (_call, _leg, request) => request.respond(603, { reason: 'Transfer is not available' }),
+    },
+  };
+  let accepting = true;
+  const enter = wayIn({
+    directory,
+    bindings,
+    settings,
+    context,
+    calls,
+    rings,
+    rate: new CallRate({
+      clock,
+      perSecond: settings.limits.callsPerSecond,
+      burst: settings.limits.callBurst,
+    }),
+    accepting: () => accepting,
+    authenticate: parts.authenticate,
+    features: onInvite({ calls, directory, settings }),
+  });
+  bindings.events.on('added', (binding) => {
+    for (const ring of rings) ring.registered(binding);
+  });
+  return {
+    enter,
+    calls,
+    events: context.events,
+    ...callControl(calls),
+    flipCall: () => ({ ok: false, status: 501, reason: 'Not available yet' }),
+    cancelFlip: () => ({ ok: false, status: 501, reason: 'Not available yet' }),
+    dtmfLog: () => undefined,
+    drain: (seconds) => {
+      accepting = false;
+      return drained(calls, context, seconds);
+    },
+    describe: () => ({ calls: calls.all().map((call) => call.view()), accepting }),
+  };
+}
+
+const mayTouch = (call: Call, asker: Asker): boolean =>
+  call.domain === asker.domain &&
+  (asker.admin || (asker.userId !== undefined && call.users().has(asker.userId)));
+
+function callControl(calls: Calls): Pick<Switch, 'listCalls' | 'getCall' | 'endCall'> {
+  const visible = (id: string, asker: Asker): Call | undefined => {
+    const call = calls.get(id);
+    return call !== undefined && mayTouch(call, asker) ? call : undefined;
+  };
+  return {
+    listCalls: (asker) =>
+      calls
+        .all()
+        .filter((call) => mayTouch(call, asker))
+        .map((call) => call.view()),
+    getCall: (id, asker) => visible(id, asker)?.view(),
+    endCall: (id, asker): Outcome<object> => {
+      const call = visible(id, asker);
+      if (call === undefined) return { ok: false, status: 404, reason: 'No such call' };
+      call.end('switch', { cause: 200, text: 'Ended by request' });
+      return { ok: true };
+    },
+  };
+}
+
+function drained(calls: Calls, context: CallContext, seconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (calls.size === 0) return resolve();
+    const timer = context.clock.after(seconds * 1000, () => {
+      for (const call of calls.all()) call.end('switch', { cause: 503, text: 'Shutting down' });
+    });
+    const off = context.events.on('ended', () => {
+      if (calls.size > 0) return;
+      off();
+      timer.cancel();
+      resolve();
+    });
+    return undefined;
+  });
+}
