@@ -89,3 +89,16 @@ export {
   type SrtpStream,
 } from './srtp.ts';
 export { parseCrypto, printCrypto, type SdesCrypto } from './sdes.ts';
+export {
+  parseStun,
+  printStun,
+  STUN_ATTRIBUTE,
+  stunAttribute,
+  stunMappedAddress,
+  verifyStun,
+  xorMappedAddress,
+  type StunAttribute,
+  type StunClass,
+  type StunMessage,
+  type TransportAddress,
+} from './stun.ts';
