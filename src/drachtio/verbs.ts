@@ -41,6 +41,11 @@ export class Verbs<S extends Subscriber> {
     return undefined;
   }
 
+  /** Every subscriber of that verb, each once. */
+  all(verb: string): readonly S[] {
+    return [...new Set(this.#lists.get(verb)?.subscribers)];
+  }
+
   has(verb: string): boolean {
     return this.#lists.has(verb);
   }

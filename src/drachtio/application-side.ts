@@ -1,0 +1,133 @@
+import type { Clock, Logger, Random } from '../base/index.ts';
+import { bracketHost, type Flow, type Listener, type TimerValues, type UserAgentCore } from '../sip/index.ts';
+import type { Application } from './application.ts';
+import { callRecords, noCallRecords } from './call-records.ts';
+import type { Command } from './command.ts';
+import { authenticate } from './commands/authenticate.ts';
+import { cancelRequest } from './commands/cancel-request.ts';
+import { inDialogRequest } from './commands/in-dialog-request.ts';
+import { newRequest } from './commands/new-request.ts';
+import { ping } from './commands/ping.ts';
+import { proxy } from './commands/proxy.ts';
+import { removeRoute } from './commands/remove-route.ts';
+import { respond } from './commands/respond.ts';
+import { route } from './commands/route.ts';
+import { sip } from './commands/sip.ts';
+import { ContactFlows } from './contact-flows.ts';
+import { FlowWatch } from './flow-watch.ts';
+import { Gateway } from './gateway.ts';
+import { Ledger } from './ledger.ts';
+import type { EngineSettings } from './options.ts';
+import { Owners, type Owner } from './owner.ts';
+import { ProxyTable } from './proxy/proxy-table.ts';
+import { SipEvents } from './sip-events.ts';
+import { Verbs } from './verbs.ts';
+
+/** The protocol that this engine speaks is that of drachtio-server 0.9.10; clients read the number. */
+export const version = 'v0.9.10-flipswitch';
+
+const addressList = (listeners: readonly Listener[], which: 'external' | 'local'): string =>
+  listeners
+    .map(({ protocol, local, external }) => {
+      const { address, port } = which === 'external' ? (external ?? local) : local;
+      return `${protocol}/${bracketHost(address)}:${port}`;
+    })
+    .join(',');
+
+/** Ends what an application left behind: 503 to who waits, CANCEL to who rings, BYE to who talks. */
+const releaseWith =
+  (core: () => UserAgentCore, ledger: Ledger, log: Logger) =>
+  (owner: Owner): void => {
+    const { waiting, outgoing, dialogs } = owner;
+    log.warn(
+      { waiting: waiting.size, outgoing: outgoing.size, dialogs: dialogs.size },
+      'application did not come back: its calls are ended',
+    );
+    for (const incoming of Array.from(waiting.values())) {
+      ledger.answered(incoming.id);
+      core().respond(incoming, { status: 503 });
+    }
+    const reason = 'SIP;cause=503;text="Application gone"';
+    for (const request of Array.from(outgoing.values())) {
+      ledger.completed(request.id);
+      if (request.method === 'INVITE') core().abandon(request, reason);
+    }
+    for (const dialog of Array.from(dialogs.values())) core().end(dialog, reason);
+  };
+
+/** The application side of an engine: everything between the stack and the admin connections. */
+export class ApplicationSide {
+  readonly verbs = new Verbs<Application>();
+  readonly ledger = new Ledger();
+  readonly owners: Owners;
+  readonly flows: ContactFlows;
+  readonly proxies: ProxyTable;
+  readonly gateway: Gateway;
+  readonly commands: ReadonlyMap<string, Command>;
+  core: UserAgentCore | undefined;
+  readonly #watch: FlowWatch;
+
+  constructor(
+    settings: EngineSettings,
+    around: { readonly clock: Clock; readonly random: Random },
+    timers: TimerValues,
+    log: Logger,
+  ) {
+    const { clock } = around;
+    const { verbs, ledger } = this;
+    const core = (): UserAgentCore => {
+      if (this.core === undefined) throw new Error('the engine is not up');
+      return this.core;
+    };
+    const events = new SipEvents(clock);
+    const records = settings.cdrs ? callRecords(verbs, () => clock.wall()) : noCallRecords;
+    this.flows = new ContactFlows(clock);
+    this.#watch = new FlowWatch(verbs, this.flows, { events, random: around.random });
+    this.owners = new Owners(clock, settings.applicationGraceMs ?? 5_000, releaseWith(core, ledger, log));
+    this.proxies = new ProxyTable(() => ({ core: core(), clock, timerC: timers.c }));
+    const shared = { core, ledger, owners: this.owners, events, records, flows: this.flows };
+    this.gateway = new Gateway({
+      ...shared,
+      verbs,
+      proxies: this.proxies,
+      handlers: { handle: () => false },
+      screen: { spammers: settings.spammers ?? [], optionsAutoRespond: settings.optionsAutoRespond },
+    });
+    const greeting = (): string => {
+      const { listeners } = core().transport;
+      return `${addressList(listeners, 'external')}|${version}|${addressList(listeners, 'local')}`;
+    };
+    this.commands = new Map<string, Command>([
+      [
+        'authenticate',
+        authenticate({
+          secret: settings.admin.secret,
+          greeting,
+          onAuthenticated: (application) => this.owners.arrived(application),
+        }),
+      ],
+      ['ping', ping],
+      ['route', route(verbs)],
+      ['remove_route', removeRoute(verbs)],
+      ['proxy', proxy({ ...shared, proxies: this.proxies })],
+      [
+        'sip',
+        sip({
+          respond: respond(shared),
+          inDialog: inDialogRequest(shared),
+          cancel: cancelRequest(shared),
+          newRequest: newRequest({ ...shared, outboundProxy: settings.outboundProxy }),
+        }),
+      ],
+    ]);
+  }
+
+  flowClosed(flow: Flow): void {
+    this.#watch.closed(flow);
+  }
+
+  lost(application: Application): void {
+    this.verbs.removeAll(application);
+    this.owners.lost(application);
+  }
+}

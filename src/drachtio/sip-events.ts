@@ -1,0 +1,110 @@
+import type { Clock } from '../base/index.ts';
+import {
+  printHead,
+  type Flow,
+  type MessageEvent,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from '../sip/index.ts';
+import type { Application } from './application.ts';
+import { printMeta, type Meta } from './leader.ts';
+
+/** Writes SIP messages to applications: events, and the echo of what they sent. */
+export class SipEvents {
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A message from the network. */
+  received(
+    application: Application,
+    event: MessageEvent,
+    ids: { readonly transactionId: string; readonly dialogId: string; readonly receivedOn?: string },
+  ): void {
+    const { message, flow, bytes } = event;
+    application.event({
+      ...ids,
+      meta: this.#meta('network', flow, bytes),
+      text: printHead(message),
+      body: message.body,
+    });
+  }
+
+  /** A response that was made here because the network gave none. */
+  local(application: Application, response: SipResponse, transactionId: string, dialogId: string): void {
+    const meta = this.#meta('network', undefined, 0);
+    application.event({ meta, transactionId, dialogId, text: printHead(response), body: response.body });
+  }
+
+  /** A request that the engine sent by itself. */
+  unsolicited(
+    application: Application,
+    sent: { readonly message: SipRequest; readonly flow: Flow | undefined; readonly bytes: number },
+    dialogId: string,
+  ): void {
+    const { message, flow, bytes } = sent;
+    const meta = this.#meta('application', flow, bytes, 'local');
+    application.event({
+      meta,
+      transactionId: 'unsolicited',
+      dialogId,
+      text: printHead(message),
+      body: message.body,
+    });
+  }
+
+  /** OK to a command that sent a request. */
+  requestSent(
+    application: Application,
+    commandId: string,
+    sent: { readonly message: SipMessage; readonly flow: Flow; readonly bytes: number },
+    transactionId: string,
+  ): void {
+    const meta = printMeta(this.#meta('application', sent.flow, sent.bytes, 'local'));
+    const { message } = sent;
+    application.reply(
+      commandId,
+      `OK|${meta}|${transactionId}|Msg sent:|\r\n${printHead(message)}`,
+      message.body,
+    );
+  }
+
+  /** OK to a command that sent a response. */
+  responseSent(
+    application: Application,
+    commandId: string,
+    sent: { readonly message: SipMessage; readonly flow: Flow; readonly bytes: number },
+    ids: { readonly transactionId: string; readonly dialogId: string },
+  ): void {
+    const meta = printMeta(this.#meta('application', sent.flow, sent.bytes));
+    const { message } = sent;
+    const leader = `OK|${meta}|${ids.transactionId}|${ids.dialogId}||Msg sent:|`;
+    application.reply(commandId, `${leader}\r\n${printHead(message)}`, message.body);
+  }
+
+  /** Progress of a proxy command: the response of one target, or one made here in its place. */
+  proxied(
+    application: Application,
+    commandId: string,
+    response: SipResponse,
+    event: MessageEvent | undefined,
+  ): void {
+    const meta = printMeta(this.#meta('network', event?.flow, event?.bytes ?? 0));
+    application.reply(commandId, `OK|${meta}|||continue\r\n${printHead(response)}`, response.body);
+  }
+
+  #meta(
+    source: Meta['source'],
+    flow: Flow | undefined,
+    bytes: number,
+    end: 'local' | 'remote' = 'remote',
+  ): Meta {
+    const wall = this.#clock.wall();
+    if (flow === undefined) return { source, bytes, protocol: '', address: '', port: 0, wall };
+    const { address, port } = flow[end];
+    return { source, bytes, protocol: flow.protocol, address, port, wall };
+  }
+}
