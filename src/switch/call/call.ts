@@ -116,9 +116,10 @@ export class Call {
     );
   }
 
-  /** The leg's dialog is there: it is listened to from here on. */
+  /** The leg's dialog is there: it is listened to from here on. One that comes too late is ended at once. */
   establish(leg: Leg, dialog: Dialog): void {
-    leg.established(dialog, listenTo(this, leg));
+    if (this.phase === 'ended' || leg.state === 'ended') dialog.bye(this.#ended ?? normalClearing);
+    else leg.established(dialog, listenTo(this, leg));
   }
 
   rings(): void {

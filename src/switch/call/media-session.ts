@@ -12,7 +12,7 @@ export type MediaParty = { readonly tag: string; readonly sdp: string };
 export class MediaSession {
   readonly callId: string;
   readonly #engine: MediaEngine;
-  #open = false;
+  #state: 'unused' | 'open' | 'closed' = 'unused';
 
   constructor(engine: MediaEngine, callId: string) {
     this.#engine = engine;
@@ -21,7 +21,7 @@ export class MediaSession {
 
   /** Makes the SDP to offer to the device of `branch`, in the name of `from`. */
   async offer(from: MediaParty, branch: string): Promise<string> {
-    this.#open = true;
+    if (this.#state === 'unused') this.#state = 'open';
     return this.#sdp('offer', { ...common, 'from-tag': from.tag, 'via-branch': branch, sdp: from.sdp });
   }
 
@@ -53,9 +53,9 @@ export class MediaSession {
   }
 
   async close(): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
-    await this.#quietly('delete', { 'delete-delay': 0 });
+    const used = this.#state === 'open';
+    this.#state = 'closed';
+    if (used) await this.#quietly('delete', { 'delete-delay': 0 });
   }
 
   /** RTP packets that the engine received from a leg. */
@@ -64,7 +64,10 @@ export class MediaSession {
     return packetCount(reply, tag);
   }
 
+  /** Rejects once the session is closed: a command that comes late must not bring the call back to life. */
   command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    if (this.#state === 'closed' && name !== 'delete')
+      return Promise.reject(new MediaFailure('the call is over'));
     return this.#engine.command(name, { 'call-id': this.callId, ...fields });
   }
 

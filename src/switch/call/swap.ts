@@ -103,6 +103,8 @@ async function restored(call: Call, party: Party, next: Leg, old: Leg | undefine
 
 function giveUp(call: Call, party: Party, next: Leg, old: Leg | undefined): void {
   party.next = undefined;
-  next.end(notMoved, { status: 480, reason: notMoved.text });
+  // An INVITE that has no answer yet is refused by whoever brought it, with the reason that it failed for.
+  if (next.dialog === undefined) next.over(notMoved);
+  else next.end(notMoved);
   if (old === undefined || old.state === 'ended') call.end(party.side, notMoved);
 }

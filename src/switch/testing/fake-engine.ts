@@ -18,7 +18,7 @@ export class FakeEngine implements MediaEngine {
     const callId = typeof fields['call-id'] === 'string' ? fields['call-id'] : '';
     if (name === 'offer' || name === 'answer') {
       this.live.add(callId);
-      const sdp = String(fields['sdp'] as string).replace(/^(m=audio) [1-9]\d*/m, `$1 ${(this.#port += 2)}`);
+      const sdp = (fields['sdp'] as string).replace(/^(m=audio) [1-9]\d*/m, `$1 ${(this.#port += 2)}`);
       return Promise.resolve({ result: 'ok', sdp });
     }
     if (name === 'delete' && fields['from-tag'] === undefined) this.live.delete(callId);

@@ -46,9 +46,11 @@ export class FakeDialog implements Dialog {
   reinvites: string[] = [];
   requests: { method: string; headers: Headers; body: string }[] = [];
   #listener: DialogListener | undefined;
+  #hungUp = false;
 
   listen(listener: DialogListener): void {
     this.#listener = listener;
+    if (this.#hungUp) listener.ended(undefined);
   }
 
   bye(reason?: Reason): void {
@@ -71,7 +73,8 @@ export class FakeDialog implements Dialog {
   hangUp(reason?: Reason): void {
     if (!this.up) return;
     this.up = false;
-    this.#listener?.ended(reason);
+    if (this.#listener === undefined) this.#hungUp = true;
+    else this.#listener.ended(reason);
   }
 
   /** The phone sends a re-INVITE or UPDATE; resolves with the answer, or the refusal. */
