@@ -10,6 +10,7 @@ export type {
   TrunkConfig,
   UserConfig,
 } from './config.ts';
+export { adminToken, demoUsers, openDataFolder, type DataFolder } from './data-folder.ts';
 export { splitHostPort, splitListen, type HostPort, type ListenAddress } from './endpoint.ts';
 export type { Environment } from './environment.ts';
 export { ConfigurationError, type Problem } from './problem.ts';

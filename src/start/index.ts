@@ -1,0 +1,2 @@
+export { StartFailure } from './failure.ts';
+export { run, type Running } from './run.ts';

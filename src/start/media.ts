@@ -1,0 +1,54 @@
+import { createSocket } from 'node:dgram';
+import type { Logger } from '../base/index.ts';
+import { mainAddress } from '../cli/index.ts';
+import { splitHostPort, splitListen } from '../config/index.ts';
+import { startMediaEngine } from '../media/index.ts';
+import type { MediaNode } from '../switch/index.ts';
+import type { Settings } from './settings.ts';
+
+/** An address that this machine's phones can send to: the one they register at. */
+function mediaAddressOf(settings: Settings): string {
+  if (settings.media.address !== undefined) return settings.media.address;
+  const hosts = (settings.signaling.listen ?? []).map((text) => splitListen(text).host);
+  const usable = hosts.filter((host) => host !== '0.0.0.0' && host !== '::');
+  const outside = usable.find((host) => !/^(127\.|::1$|localhost$)/.test(host));
+  return outside ?? (usable.length === hosts.length ? usable[0] : undefined) ?? mainAddress();
+}
+
+/** A socket for the media engine's DTMF log; `settings` name it when rtpengine is to find it. */
+export function dtmfSocket(endpoint: string, receive: (datagram: Uint8Array) => void) {
+  const { host, port } = splitHostPort(endpoint);
+  const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' });
+  socket.on('message', receive);
+  return new Promise<{ readonly address: string; readonly port: number; close(): void }>((done, failed) => {
+    socket.once('error', failed);
+    socket.bind(port, host, () =>
+      done({ address: host, port: socket.address().port, close: () => socket.close() }),
+    );
+  });
+}
+
+/** The nodes that the switch sends ng commands to, after the embedded one was started where it is wanted. */
+export async function startMedia(
+  settings: Settings,
+  dtmfLog: { readonly address: string; readonly port: number },
+  log: Logger,
+): Promise<{ readonly nodes: readonly MediaNode[]; close(): Promise<void> }> {
+  const { media } = settings;
+  if (media.engine === 'rtpengine')
+    return { nodes: (media.nodes ?? []).map((node) => splitHostPort(node)), close: async () => undefined };
+  const address = mediaAddressOf(settings);
+  const family = address.includes(':') ? 'IP6' : 'IP4';
+  const engine = await startMediaEngine(
+    {
+      listen: { address: '127.0.0.1', port: 0 },
+      addresses: { [family]: address },
+      ...(media.external === undefined ? {} : { advertise: { [family]: media.external } }),
+      ports: media.ports,
+      dtmfLog: { address: dtmfLog.address, port: dtmfLog.port },
+      threads: media.threads === 0 ? 1 : media.threads,
+    },
+    log.child({ part: 'media' }),
+  );
+  return { nodes: [{ host: engine.address, port: engine.port }], close: () => engine.close() };
+}

@@ -1,0 +1,151 @@
+import { createLogger, systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
+import { phoneSettings } from '../cli/index.ts';
+import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
+import type { SignalingEngine } from '../drachtio/index.ts';
+import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
+import { createMediaEngine, createSwitch, type MediaEngine, type Switch } from '../switch/index.ts';
+import { seedDirectory } from '../switch/directory/index.ts';
+import { Opened } from './closing.ts';
+import { at } from './failure.ts';
+import { dtmfSocket, startMedia } from './media.ts';
+import { createRegistrar, serveRegistrar } from './registrar.ts';
+import { seedOf, switchSettings, type Settings } from './settings.ts';
+import { connect, flushed, startSignaling, type Connection } from './signaling.ts';
+
+/** A switch that takes calls. */
+export type Running = {
+  /** No new calls; live ones get `shutdown.drainSeconds`, then BYE. */
+  readonly drain: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+};
+
+type Engines = {
+  /** Undefined when it is a drachtio-server. */
+  readonly signaling: SignalingEngine | undefined;
+  readonly media: MediaEngine;
+  readonly srf: Connection;
+  readonly connected: () => boolean;
+  /** Hands over the datagrams of the media engine's DTMF log from here on. */
+  readonly hear: (receive: (datagram: Uint8Array) => void) => void;
+};
+
+async function startEngines(settings: Settings, opened: Opened, log: Logger): Promise<Engines> {
+  let heard: (datagram: Uint8Array) => void = () => undefined;
+  const dtmfLog = await at('media.dtmfLog', () =>
+    dtmfSocket(settings.media.dtmfLog ?? '127.0.0.1:0', (datagram) => heard(datagram)),
+  );
+  opened.add('DTMF log', () => dtmfLog.close());
+  const { engine, host = '127.0.0.1', port, secret: known } = settings.signaling;
+  const secret = known ?? random.hex(32);
+  const [signaling, relay] = await Promise.all([
+    engine === 'embedded' ? at('signaling.listen', () => startSignaling(settings, secret, log)) : undefined,
+    at('media', () => startMedia(settings, dtmfLog, log)),
+  ]);
+  opened.add('signaling engine', () => signaling?.close());
+  opened.add('media engine', () => relay.close());
+  const media = createMediaEngine({ nodes: relay.nodes, clock, random, log: log.child({ part: 'media' }) });
+  opened.add('media client', () => media.close());
+  const admin = signaling?.admin ?? { host, port };
+  const { srf, connected } = await at('signaling', () =>
+    connect({ ...admin, secret }, signaling !== undefined, log),
+  );
+  opened.add('signaling connection', () => srf.disconnect());
+  return { signaling, media, srf, connected, hear: (receive) => (heard = receive) };
+}
+
+type Parts = Engines & {
+  readonly settings: Settings;
+  readonly registrar: ReturnType<typeof createRegistrar>;
+  readonly product: Switch;
+  readonly draining: () => boolean;
+  readonly token: string;
+};
+
+async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<HttpServer> {
+  const { settings, registrar, product, media, connected } = parts;
+  const administrator = { domain: settings.domain, admin: true };
+  const metrics = new Metrics({
+    directory: registrar.directory,
+    bindings: registrar.bindings,
+    calls: () => product.listCalls(administrator).length,
+    bannedSources: () => registrar.guard.banned().length,
+    signalingConnected: connected,
+    mediaAlive: () => media.alive,
+  });
+  opened.add('metrics', () => metrics.close());
+  const health = (): Health => ({
+    ready: connected() && media.alive && !parts.draining(),
+    signaling: connected() ? 'connected' : 'disconnected',
+    media: media.alive ? 'alive' : 'unreachable',
+    draining: parts.draining(),
+  });
+  const http = await at(`http.listen ${settings.http.listen}`, () =>
+    startHttp({
+      ...splitHostPort(settings.http.listen),
+      adminToken: parts.token,
+      health,
+      metrics,
+      bindings: registrar.bindings,
+      logger: log.child({ part: 'http' }),
+    }),
+  );
+  opened.add('http', () => http.close());
+  return http;
+}
+
+/** Starts everything; resolves once calls can be taken, and rejects with what is in the way and where. */
+export async function run(config: Config): Promise<Running> {
+  const folder = openDataFolder(config.data);
+  const demo = config.users.length > 0 ? undefined : demoUsers(folder, random);
+  const { users, groups: _groups, trunks: _trunks, ...settings } = config;
+  const log = createLogger(settings.log);
+  const registrar = createRegistrar(settings, log.child({ part: 'registrar' }));
+  await at('directory', () =>
+    seedDirectory(registrar.directory, seedOf(config, demo?.users ?? users), random),
+  );
+  const token = settings.http.adminToken ?? adminToken(folder, random).token;
+  const opened = new Opened();
+  const engines = await startEngines(settings, opened, log);
+  const { signaling, srf, media } = engines;
+  opened.add('registrar', serveRegistrar(srf, settings, registrar));
+  const product = createSwitch({
+    srf,
+    media,
+    directory: registrar.directory,
+    bindings: registrar.bindings,
+    authenticator: registrar.authenticator,
+    settings: switchSettings(settings),
+    clock,
+    random,
+    log: log.child({ part: 'switch' }),
+  });
+  engines.hear((datagram) => product.dtmfLog(datagram));
+  let draining = false;
+  const http = await serveHttp(
+    { ...engines, settings, registrar, product, token, draining: () => draining },
+    opened,
+    log,
+  );
+  const listeners = signaling?.listeners ?? [];
+  if (demo !== undefined) process.stdout.write(phoneSettings(demo.users, listeners, demo.file));
+  log.info(
+    {
+      domain: settings.domain,
+      signaling: listeners.map((l) => `${l.protocol}:${l.address}:${l.port}`),
+      http: `${http.host}:${http.port}`,
+    },
+    'ready',
+  );
+  return {
+    drain: async () => {
+      draining = true;
+      log.info({ seconds: settings.shutdown.drainSeconds }, 'draining');
+      await product.drain(settings.shutdown.drainSeconds);
+      if (signaling !== undefined) await flushed(signaling);
+    },
+    stop: async () => {
+      await opened.close(log);
+      log.info({}, 'stopped');
+    },
+  };
+}

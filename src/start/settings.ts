@@ -1,0 +1,26 @@
+import { splitHostPort, type Config, type UserConfig } from '../config/index.ts';
+import type { DirectorySeed } from '../switch/directory/index.ts';
+import type { SwitchSettings } from '../switch/index.ts';
+
+/** Passwords are turned into what is kept of them at once, and nothing holds on to the configuration's own lists. */
+export type Settings = Omit<Config, 'users' | 'groups' | 'trunks'>;
+
+/** What the configuration says about who there is. */
+export function seedOf(config: Config, users: readonly UserConfig[]): DirectorySeed {
+  return {
+    domain: config.domain,
+    aliases: config.domainAliases,
+    users,
+    groups: config.groups,
+    trunks: config.trunks.map((trunk) => ({
+      ...trunk,
+      ...splitHostPort(trunk.host, trunk.transport === 'tls' ? 5061 : 5060),
+    })),
+  };
+}
+
+/** The switch's part of the configuration. */
+export function switchSettings({ domain, ring, features, limits }: Settings): SwitchSettings {
+  const { callsPerSecond, callBurst, calls, callsPerUser } = limits;
+  return { domain, ring, features, limits: { callsPerSecond, callBurst, calls, callsPerUser } };
+}
