@@ -22,3 +22,4 @@ export {
   type TlsOptions,
 } from './types.ts';
 export { bindUdp, type UdpEndpoint, type UdpHandlers, type UdpOptions } from './udp.ts';
+export { bindDatagram, type DatagramListener, type DatagramOptions, type DatagramSocket } from './datagram.ts';

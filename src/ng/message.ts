@@ -1,5 +1,5 @@
 import { decodeBencode, encodeBencode } from './bencode.ts';
-import type { NgDictionary, NgValue } from './value.ts';
+import type { NgDictionary } from './value.ts';
 
 export type NgEncoding = 'bencode' | 'json';
 
@@ -47,8 +47,7 @@ function parseJson(text: Uint8Array): NgDictionary | undefined {
 
 /** Writes `cookie dictionary`. Octets in JSON go as base64. */
 export function printNgMessage(cookie: string, encoding: NgEncoding, body: NgDictionary): Buffer {
-  const text =
-    encoding === 'json' ? Buffer.from(JSON.stringify(body, plain)) : encodeBencode(body as NgValue);
+  const text = encoding === 'json' ? Buffer.from(JSON.stringify(body, plain)) : encodeBencode(body);
   return Buffer.concat([Buffer.from(`${cookie} `, 'latin1'), text]);
 }
 

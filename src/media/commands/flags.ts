@@ -1,0 +1,56 @@
+import { ngDictionary, ngList, ngText, type NgDictionary } from '../../ng/index.ts';
+import type { CodecWishes } from '../relay/codec-choice.ts';
+
+/** The options of an offer, answer or subscription that this engine heeds. */
+export type Flags = {
+  readonly set: ReadonlySet<string>;
+  readonly replaceOrigin: boolean;
+  readonly transportProtocol: string | undefined;
+  readonly rtcpMux: ReadonlySet<string>;
+  readonly family: 'IP4' | 'IP6' | undefined;
+  readonly codec: CodecWishes;
+  readonly sdes: ReadonlySet<string>;
+  readonly label: string | undefined;
+  readonly viaBranch: string | undefined;
+  readonly recordCall: boolean | undefined;
+};
+
+/** Spaces and hyphens are the same in flags. */
+const tidy = (flag: string) => flag.trim().replaceAll(' ', '-');
+
+export function parseFlags(request: NgDictionary): Flags {
+  const list = (key: string) => ngList(request, key).map(tidy);
+  const set = new Set(list('flags'));
+  const after = (prefix: string) =>
+    [...set].filter((f) => f.startsWith(prefix)).map((f) => f.slice(prefix.length));
+  const replace = list('replace');
+  const codec = ngDictionary(request, 'codec');
+  const wishes = (key: string) => [...ngList(codec, key), ...after(`codec-${key}-`)];
+  return {
+    set,
+    replaceOrigin: replace.includes('origin') || set.has('replace-origin'),
+    transportProtocol: ngText(request, 'transport-protocol') ?? ngText(request, 'transport protocol'),
+    rtcpMux: new Set([...list('rtcp-mux'), ...after('rtcp-mux-')]),
+    family: familyOf(ngText(request, 'address-family') ?? ngText(request, 'address family')),
+    codec: {
+      strip: wishes('strip'),
+      mask: wishes('mask'),
+      offer: wishes('offer'),
+      transcode: wishes('transcode'),
+    },
+    sdes: new Set([...list('SDES'), ...after('SDES-')]),
+    label: ngText(request, 'label'),
+    viaBranch: ngText(request, 'via-branch'),
+    recordCall: recordCall(ngText(request, 'record-call') ?? ngText(request, 'record call'), set),
+  };
+}
+
+function familyOf(text: string | undefined): 'IP4' | 'IP6' | undefined {
+  if (text === 'IP4' || text === 'inet') return 'IP4';
+  return text === 'IP6' || text === 'inet6' ? 'IP6' : undefined;
+}
+
+function recordCall(text: string | undefined, set: ReadonlySet<string>): boolean | undefined {
+  if (text === 'yes' || text === 'on' || set.has('record-call')) return true;
+  return text === 'no' || text === 'off' ? false : undefined;
+}

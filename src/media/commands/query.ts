@@ -1,0 +1,114 @@
+import { ngText, type NgDictionary } from '../../ng/index.ts';
+import type { Call } from '../relay/call.ts';
+import type { Endpoint, Latch } from '../relay/latch.ts';
+import type { Party } from '../relay/party.ts';
+import type { Relay } from '../relay/relay.ts';
+import type { Counters, Stream } from '../relay/stream.ts';
+import { needCall, Refusal } from './refusal.ts';
+
+const seconds = (wall: number) => Math.floor(wall / 1000);
+const micros = (wall: number) => Math.floor((wall % 1000) * 1000);
+
+/** What is known of a call: its parties, their streams and counters, and the quality of what was received. */
+export function query(relay: Relay, request: NgDictionary): NgDictionary {
+  const call = needCall(relay, request);
+  const fromTag = ngText(request, 'from-tag');
+  const party = fromTag === undefined ? undefined : call.byTag(fromTag);
+  if (fromTag !== undefined && party === undefined)
+    throw new Refusal('From-tag given, but no such tag exists');
+  return describeCall(call);
+}
+
+export function describeCall(call: Call): NgDictionary {
+  const tags: Record<string, NgDictionary> = {};
+  for (const party of call.parties)
+    tags[party.tag ?? `(${party.viaBranch ?? 'unnamed'})`] = describeParty(party);
+  const streams = call.parties.flatMap((p) => p.streams);
+  return {
+    created: seconds(call.created),
+    created_us: micros(call.created),
+    'last signal': seconds(call.lastSignal),
+    SSRC: {},
+    tags,
+    totals: {
+      RTP: total(streams.map((s) => s.received)),
+      RTCP: total(streams.map((s) => s.receivedRtcp)),
+    },
+  };
+}
+
+const total = (counters: readonly Counters[]): NgDictionary => ({
+  packets: counters.reduce((sum, c) => sum + c.packets, 0),
+  bytes: counters.reduce((sum, c) => sum + c.bytes, 0),
+  errors: counters.reduce((sum, c) => sum + c.errors, 0),
+});
+
+function describeParty(party: Party): NgDictionary {
+  return {
+    tag: party.tag ?? '',
+    ...(party.viaBranch === undefined ? {} : { 'via-branch': party.viaBranch }),
+    ...(party.label === undefined ? {} : { label: party.label }),
+    created: seconds(party.created),
+    subscriptions: [
+      ...party.peers.map((p) => ({ tag: p.tag ?? '', type: 'offer/answer' })),
+      ...party.subscriptions.map((p) => ({ tag: p.tag ?? '', type: 'pub/sub' })),
+    ],
+    subscribers: [
+      ...party.peers.map((p) => ({ tag: p.tag ?? '', type: 'offer/answer' })),
+      ...party.call.parties
+        .filter((p) => p.subscriptions.includes(party))
+        .map((p) => ({ tag: p.tag ?? '', type: 'pub/sub' })),
+    ],
+    medias: party.streams.map(describeStream),
+  };
+}
+
+function describeStream(stream: Stream): NgDictionary {
+  const codec = stream.told[0] ?? stream.codecs[0];
+  return {
+    index: stream.index + 1,
+    type: stream.kind,
+    protocol: stream.protocol,
+    ...(codec === undefined || codec.name === '' ? {} : { codec: codec.name }),
+    streams: stream.ports === undefined ? [] : [describePort(stream, 'RTP'), describePort(stream, 'RTCP')],
+    flags: [
+      'initialized',
+      ...(stream.rejected ? [] : ['send', 'recv']),
+      ...(stream.muxed ? ['rtcp-mux'] : []),
+    ],
+    direction: stream.direction,
+    hears: stream.current?.source.party.tag ?? '',
+    awaits: stream.next?.source.party.tag ?? '',
+  };
+}
+
+function describePort(stream: Stream, which: 'RTP' | 'RTCP'): NgDictionary {
+  const rtp = which === 'RTP';
+  const socket = rtp ? stream.ports!.rtp : stream.ports!.rtcp;
+  const latch = rtp ? stream.rtp : stream.rtcp;
+  const latched: Endpoint | undefined =
+    latch.address === undefined ? undefined : { address: latch.address, port: latch.port };
+  return {
+    'local port': socket.port,
+    'local address': socket.address,
+    family: socket.family,
+    endpoint: endpoint(latched),
+    'advertised endpoint': endpoint(latch.advertised),
+    'last packet': seconds(stream.lastPacket),
+    flags: flagsOf(which, latch),
+    stats: { ...(rtp ? stream.received : stream.receivedRtcp) },
+    ...(rtp ? { stats_out: { ...stream.sent }, SSRC: stream.egress.ssrc, refused: latch.refused } : {}),
+  };
+}
+
+const flagsOf = (which: string, latch: Latch): string[] => [
+  which,
+  ...(latch.advertised === undefined ? [] : ['filled']),
+  ...(latch.latched ? ['confirmed'] : []),
+];
+
+const endpoint = (of: Endpoint | undefined): NgDictionary => ({
+  family: of?.address.includes(':') === true ? 'IPv6' : 'IPv4',
+  address: of?.address ?? '0.0.0.0',
+  port: of?.port ?? 0,
+});

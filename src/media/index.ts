@@ -1,0 +1,2 @@
+export { runMediaEngine, startMediaEngine, type MediaEngine } from './engine.ts';
+export type { MediaEngineOptions } from './options.ts';

@@ -1,0 +1,27 @@
+import type { NgDictionary } from '../ng/index.ts';
+import type { RelayOptions } from './relay/relay.ts';
+
+/** What a relay thread is started with. */
+export type RelayThreadOptions = Omit<RelayOptions, 'clock' | 'random' | 'logger' | 'notify' | 'ended'>;
+
+/** To a relay thread. */
+export type ToRelay =
+  | { readonly type: 'request'; readonly id: number; readonly request: NgDictionary }
+  | { readonly type: 'close' };
+
+/** From a relay thread. */
+export type FromRelay =
+  | { readonly type: 'ready' }
+  | { readonly type: 'reply'; readonly id: number; readonly reply: NgDictionary }
+  | { readonly type: 'ended'; readonly call: string }
+  | { readonly type: 'notify'; readonly event: NgDictionary }
+  | LogMessage
+  | { readonly type: 'closed' };
+
+/** A line of a thread's log, to be written by the thread that has the logger. */
+export type LogMessage = {
+  readonly type: 'log';
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: object;
+  readonly message: string | undefined;
+};

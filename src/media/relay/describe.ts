@@ -1,0 +1,131 @@
+import {
+  attributeName,
+  codecLines,
+  codecsOf,
+  connectionOf,
+  directionOf,
+  hasRtcpMux,
+  rtcpPortOf,
+  withConnection,
+  withoutAttributes,
+  withPort,
+  type Sdp,
+  type SdpAddress,
+  type SdpLine,
+  type SdpMedia,
+} from '../../sdp/index.ts';
+import { codecsToAnswer, codecsToOffer, type CodecWishes } from './codec-choice.ts';
+import type { Party } from './party.ts';
+import type { Stream } from './stream.ts';
+
+/** How a description is to be passed on. */
+export type DescribeOptions = {
+  readonly role: 'offer' | 'answer';
+  readonly address: (family: 'IP4' | 'IP6') => SdpAddress;
+  readonly family: 'IP4' | 'IP6';
+  readonly codec: CodecWishes;
+  readonly transportProtocol: string | undefined;
+  readonly rtcpMux: ReadonlySet<string>;
+  readonly replaceOrigin: boolean;
+  readonly rtcpAttribute: boolean;
+};
+
+/** What the relay says for itself or does not pass on, whichever side said it. */
+const ownAttributes = new Set(
+  (
+    'rtpmap fmtp sendrecv sendonly recvonly inactive rtcp rtcp-mux rtcp-mux-only crypto setup fingerprint tls-id ' +
+    'connection ssrc ssrc-group bundle-only candidate end-of-candidates remote-candidates ice-ufrag ice-pwd ' +
+    'ice-options ice-lite ice-pacing ice-mismatch rtpengine'
+  ).split(' '),
+);
+
+/** Takes what a party's own description says of it. */
+export function applyDescription(party: Party, sdp: Sdp): void {
+  for (const [index, media] of sdp.media.entries()) applyMedia(party.stream(index), sdp, media);
+}
+
+function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
+  stream.kind = media.kind;
+  stream.protocol = media.protocol;
+  stream.direction = directionOf(sdp, media);
+  stream.codecs = stream.isRtp ? codecsOf(media) : [];
+  stream.rejected = media.port === 0;
+  stream.muxed = hasRtcpMux(media);
+  const address = connectionOf(sdp, media)?.address;
+  if (stream.rejected || address === undefined) return;
+  // RFC 3264 §8.4: an unspecified address is the old way to say hold
+  stream.held = address === '0.0.0.0' || address === '::';
+  stream.rtp.advertise({ address, port: media.port });
+  stream.rtcp.advertise({ address, port: stream.muxed ? media.port : rtcpPortOf(media) });
+}
+
+/** Whether every media description that is in use says where to send (RFC 8866 §5.7). */
+export const isComplete = (sdp: Sdp): boolean =>
+  sdp.media.every((media) => media.port === 0 || connectionOf(sdp, media) !== undefined);
+
+/** The description of `from` as `to` is to see it: the relay's addresses and ports, and what `to` may send. */
+export function describe(from: Party, to: Party, sdp: Sdp, options: DescribeOptions): Sdp {
+  const address = options.address(options.family);
+  const media = sdp.media.map((m, index) =>
+    describeMedia(from.stream(index), to.stream(index), { sdp, media: m, options }),
+  );
+  const moved = withConnection({ session: sdp.session, media }, address);
+  return {
+    session: moved.session.flatMap((line) => sessionLine(line, address, options.replaceOrigin)),
+    media: moved.media,
+  };
+}
+
+function sessionLine(line: SdpLine, address: SdpAddress, replaceOrigin: boolean): SdpLine[] {
+  if (line.type === 'o' && replaceOrigin) {
+    const parts = line.value.split(' ').slice(0, 3);
+    return [{ type: 'o', value: [...parts, 'IN', address.family, address.address].join(' ') }];
+  }
+  if (line.type !== 'a') return [line];
+  const bundle = /^group:BUNDLE\b/.test(line.value);
+  return bundle || ownAttributes.has(attributeName(line) ?? '') ? [] : [line];
+}
+
+type Source = { readonly sdp: Sdp; readonly media: SdpMedia; readonly options: DescribeOptions };
+
+function describeMedia(from: Stream, to: Stream, { sdp, media, options }: Source): SdpMedia {
+  if (media.port === 0 || to.ports === undefined) return withPort(media, 0);
+  const offer = options.role === 'offer';
+  const protocol = offer ? (options.transportProtocol ?? media.protocol) : to.protocol;
+  to.protocol = protocol;
+  if (!from.isRtp) return { ...withPort(media, to.ports.rtp.port), protocol };
+  to.told = offer ? codecsToOffer(from.codecs, options.codec) : codecsToAnswer(to.codecs, from.codecs);
+  const kept = withoutAttributes(media.lines, ownAttributes);
+  const head = kept.filter((line) => line.type !== 'a');
+  const tail = kept.filter((line) => line.type === 'a');
+  return {
+    ...withPort(media, to.ports.rtp.port),
+    protocol,
+    formats: to.told.map((codec) => String(codec.payloadType)),
+    lines: [
+      ...head,
+      ...codecLines(to.told),
+      ...tail,
+      { type: 'a', value: directionOf(sdp, media) },
+      ...rtcpLines(from, to, options),
+    ],
+  };
+}
+
+function rtcpLines(from: Stream, to: Stream, options: DescribeOptions): SdpLine[] {
+  const mux =
+    options.role === 'offer' ? offersMux(from, options.rtcpMux) : to.muxed && !options.rtcpMux.has('reject');
+  if (options.role === 'answer') to.muxed = mux;
+  const { rtp, rtcp } = to.ports!;
+  const port = mux && (options.role === 'answer' || options.rtcpMux.has('require')) ? rtp.port : rtcp.port;
+  return [
+    ...(options.rtcpAttribute ? [{ type: 'a', value: `rtcp:${port}` }] : []),
+    ...(mux ? [{ type: 'a', value: 'rtcp-mux' }] : []),
+  ];
+}
+
+/** The relay itself can always multiplex, so an offer says so when the offerer or the switch wants it. */
+function offersMux(from: Stream, wishes: ReadonlySet<string>): boolean {
+  if (wishes.has('offer') || wishes.has('require')) return true;
+  return from.muxed && !wishes.has('demux');
+}
