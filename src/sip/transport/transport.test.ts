@@ -1,154 +1,21 @@
 import assert from 'node:assert/strict';
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { connect, type Socket } from 'node:net';
 import { silentLogger, systemClock, systemRandom } from '../../base/index.ts';
-import type { Resolver } from '../../net/index.ts';
-import { createRequest, createResponse, parseMessage, topVia, type SipRequest } from '../message/index.ts';
+import {
+  ask,
+  endAll,
+  noNames,
+  outgoing,
+  request,
+  start,
+  tcpPeer,
+  udpPeer,
+  until,
+} from '../../testing/transport-kit.ts';
+import { createResponse, parseMessage, topVia, type SipRequest } from '../message/index.ts';
 import { createTransport } from './index.ts';
-import type { Flow, MessageEvent, SendResult, TransportLayer } from './types.ts';
-import type { TransportOptions } from './options.ts';
+import type { SendResult } from './types.ts';
 
-const noNames: Resolver = {
-  naming: async () => await Promise.resolve([]),
-  services: async () => await Promise.resolve([]),
-  addresses: async () => await Promise.resolve([]),
-};
-
-/** What is left to do at the end of a test. */
-const ends: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
-});
-
-type Kit = {
-  readonly layer: TransportLayer;
-  /** The next message, or one that has come already. */
-  next(): Promise<MessageEvent>;
-  readonly closed: Flow[];
-  port(protocol: string): number;
-};
-
-/** Waits until something is so; fails the test when it never is. */
-const until = async (holds: () => boolean, what = 'the condition'): Promise<void> => {
-  const end = Date.now() + 5_000;
-  while (!holds()) {
-    assert.ok(Date.now() < end, `${what} did not come true`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-};
-
-const start = async (listen: readonly string[], options: Partial<TransportOptions> = {}): Promise<Kit> => {
-  const layer = await createTransport({
-    listen: listen.map((text) => {
-      const [protocol, address] = text.split(' ');
-      return { protocol: protocol as 'udp', address: address ?? '127.0.0.1', port: 0 };
-    }),
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    resolver: noNames,
-    ...options,
-  });
-  ends.push(() => layer.close());
-  const seen: MessageEvent[] = [];
-  const waiters: ((event: MessageEvent) => void)[] = [];
-  const closed: Flow[] = [];
-  layer.onMessage((event) => {
-    const waiter = waiters.shift();
-    if (waiter === undefined) seen.push(event);
-    else waiter(event);
-  });
-  layer.onClosed((flow) => closed.push(flow));
-  return {
-    layer,
-    closed,
-    next: () => {
-      const event = seen.shift();
-      return event === undefined ? new Promise((resolve) => waiters.push(resolve)) : Promise.resolve(event);
-    },
-    port: (protocol) => layer.listeners.find((l) => l.protocol === protocol)?.local.port ?? 0,
-  };
-};
-
-type Text = { via?: string; branch?: string; method?: string; body?: string; extra?: string };
-
-const request = ({ via, branch = 'z9hG4bK1', method = 'OPTIONS', body = '', extra = '' }: Text): string =>
-  `${method} sip:a@127.0.0.1 SIP/2.0\r\n` +
-  `Via: ${via ?? `SIP/2.0/UDP 127.0.0.1:5070;branch=${branch}`}\r\n` +
-  'From: <sip:b@example.com>;tag=1\r\nTo: <sip:a@example.com>\r\nCall-ID: c1@example.com\r\n' +
-  `CSeq: 1 ${method}\r\nMax-Forwards: 70\r\n${extra}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-
-const outgoing = (layer: TransportLayer, protocol: string, body?: Buffer): SipRequest => {
-  const listener = layer.listeners.find((l) => l.protocol === protocol);
-  assert.ok(listener);
-  return createRequest(
-    'OPTIONS',
-    'sip:x@127.0.0.1',
-    [
-      { name: 'Via', value: layer.viaFor(listener, 'z9hG4bKout') },
-      { name: 'From', value: '<sip:b@example.com>;tag=1' },
-      { name: 'To', value: '<sip:a@example.com>' },
-      { name: 'Call-ID', value: 'c2@example.com' },
-      { name: 'CSeq', value: '1 OPTIONS' },
-    ],
-    body,
-  );
-};
-
-type UdpPeer = {
-  socket: UdpSocket;
-  port: number;
-  next(): Promise<Buffer>;
-  send(data: string | Buffer, port: number): void;
-};
-
-const udpPeer = async (address = '127.0.0.1'): Promise<UdpPeer> => {
-  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-  const got: Buffer[] = [];
-  const waiters: ((data: Buffer) => void)[] = [];
-  socket.on('message', (data) => (waiters.shift() ?? ((d: Buffer) => got.push(d)))(data));
-  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
-  ends.push(() => new Promise<void>((resolve) => socket.close(() => resolve())));
-  return {
-    socket,
-    port: socket.address().port,
-    next: () => {
-      const data = got.shift();
-      return data === undefined ? new Promise((resolve) => waiters.push(resolve)) : Promise.resolve(data);
-    },
-    send: (data, port) => socket.send(data, port, address),
-  };
-};
-
-type TcpPeer = {
-  socket: Socket;
-  text(): string;
-  until(mark: string): Promise<string>;
-  closed(): Promise<void>;
-};
-
-const tcpPeer = async (port: number, address = '127.0.0.1'): Promise<TcpPeer> => {
-  const socket = connect(port, address);
-  let text = '';
-  let closed = false;
-  socket.on('data', (data: Buffer) => (text += data.toString('latin1')));
-  socket.on('error', () => undefined);
-  socket.on('close', () => (closed = true));
-  await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
-  ends.push(() => void socket.destroy());
-  return {
-    socket,
-    text: () => text,
-    until: async (mark) => {
-      await until(() => text.includes(mark), `"${mark}" from the server`);
-      return text;
-    },
-    closed: () => until(() => closed, 'the close'),
-  };
-};
-
-const ask = (layer: TransportLayer, ...args: [SipRequest, Parameters<TransportLayer['sendRequest']>[1]]) =>
-  new Promise<SendResult>((resolve) => layer.sendRequest(...args, resolve));
+afterEach(endAll);
 
 describe('transport: UDP', () => {
   it('writes received and rport into the Via (RFC 3581 §4) and answers to the source', async () => {
