@@ -8,3 +8,4 @@ export {
   type SenderAnalysis,
 } from './rtp-analysis.ts';
 export { readStamp, stampTime, writeStamp, type RtpStamp } from './rtp-stamp.ts';
+export { needRtpengine, Rtpengine, rtpengineMissing, type RtpengineOptions } from './rtpengine.ts';
