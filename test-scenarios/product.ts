@@ -1,0 +1,206 @@
+import Srf from 'drachtio-srf';
+import { createSocket } from 'node:dgram';
+import {
+  silentLogger,
+  systemClock as clock,
+  systemRandom as random,
+  type Logger,
+} from '../src/base/index.ts';
+import { startSignalingEngine, type SignalingEngine } from '../src/drachtio/index.ts';
+import { startMediaEngine } from '../src/media/index.ts';
+import { MemoryBindingStore, MemoryDirectoryStore } from '../src/stores/index.ts';
+import { seedDirectory, type DirectorySeed } from '../src/switch/directory/index.ts';
+import {
+  createMediaEngine,
+  createSwitch,
+  defaultSettings,
+  type MediaEngine,
+  type MediaNode,
+  type Switch,
+  type SwitchSettings,
+} from '../src/switch/index.ts';
+import {
+  Authenticator,
+  Nonces,
+  Registrar,
+  SourceGuard,
+  type SipRequest,
+  type SipResponse,
+} from '../src/switch/registrar/index.ts';
+import { Phone, type PhoneOptions } from '../src/testing/phone.ts';
+
+export const domain = 'pbx.test';
+
+/** Users 100 and 200, each with three devices: 1001 to 1003, 2001 to 2003; group 500 of both. */
+export const twoUsers: Omit<DirectorySeed, 'domain' | 'aliases'> = {
+  users: ['100', '200'].map((extension) => ({
+    extension,
+    name: extension === '100' ? 'Ada' : 'Bob',
+    devices: [1, 2, 3].map((n) => ({
+      extension: `${extension.slice(0, 1)}00${n}`,
+      name: ['Desk phone', 'Mobile app', 'Desktop app'][n - 1] ?? '',
+      password: `secret-${extension.slice(0, 1)}00${n}`,
+      kind: 'desk' as const,
+      trusted: true,
+    })),
+  })),
+  groups: [{ extension: '500', name: 'Support', ring: 'all', members: ['100', '200'] }],
+  trunks: [],
+};
+
+export type ProductOptions = {
+  readonly seed?: Omit<DirectorySeed, 'domain' | 'aliases'>;
+  readonly settings?: Partial<SwitchSettings>;
+  readonly listen?: readonly string[];
+  /** An rtpengine that runs already, in place of the embedded relay. */
+  readonly media?: { readonly nodes: readonly MediaNode[] };
+  readonly log?: Logger;
+};
+
+/** The whole product in this process on free loopback ports: both engines on their threads, switch and registrar. */
+export class Product {
+  readonly signaling: SignalingEngine;
+  readonly media: MediaEngine;
+  readonly product: Switch;
+  readonly directory: MemoryDirectoryStore;
+  readonly #phones: Phone[] = [];
+  readonly #close: (() => unknown)[];
+
+  private constructor(parts: {
+    readonly signaling: SignalingEngine;
+    readonly media: MediaEngine;
+    readonly product: Switch;
+    readonly directory: MemoryDirectoryStore;
+    readonly close: (() => unknown)[];
+  }) {
+    this.signaling = parts.signaling;
+    this.media = parts.media;
+    this.product = parts.product;
+    this.directory = parts.directory;
+    this.#close = parts.close;
+  }
+
+  static async start(options: ProductOptions = {}): Promise<Product> {
+    const log = options.log ?? silentLogger;
+    const secret = random.hex(16);
+    const signaling = await startSignalingEngine({
+      listen: options.listen ?? ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0', 'ws:127.0.0.1:0'],
+      admin: { host: '127.0.0.1', port: 0, secret },
+      logger: log,
+    });
+    const dtmf = await dtmfSocket();
+    const { nodes, close: closeMedia } = options.media
+      ? { nodes: options.media.nodes, close: () => undefined }
+      : await embeddedMedia(dtmf.port, log);
+    const media = createMediaEngine({ nodes, clock, random, log });
+    const srf = new Srf();
+    await new Promise<void>((done) => {
+      srf.on('connect', () => done());
+      void srf.connect({ ...signaling.admin, secret });
+    });
+    const parts = await registrar(srf, options.seed ?? twoUsers, log);
+    const product = createSwitch({
+      srf,
+      media,
+      ...parts,
+      settings: { domain, ...defaultSettings, ...options.settings },
+      clock,
+      random,
+      log,
+    });
+    dtmf.receive = (datagram) => product.dtmfLog(datagram);
+    const close = [
+      () => product.drain(0),
+      () => parts.bindings.close(),
+      () => srf.disconnect(),
+      () => signaling.close(),
+      () => media.close(),
+      closeMedia,
+      () => dtmf.close(),
+    ];
+    return new Product({ signaling, media, product, directory: parts.directory, close });
+  }
+
+  /** A registered phone with real RTP. */
+  async phone(name: string, options: PhoneOptions = {}): Promise<Phone> {
+    const protocol = options.protocol ?? 'udp';
+    const listener = this.signaling.listeners.find((l) => l.protocol === protocol);
+    const phone = await Phone.open({
+      name,
+      password: `secret-${name}`,
+      domain,
+      rtp: true,
+      server: { address: '127.0.0.1', port: listener?.port ?? 0 },
+      ...options,
+    });
+    this.#phones.push(phone);
+    await phone.register();
+    return phone;
+  }
+
+  /** Ends everything, phones first; fails when something of a call was left in an engine. */
+  async close(): Promise<void> {
+    for (const phone of this.#phones) await phone.close();
+    for (const close of this.#close) await close();
+  }
+}
+
+async function embeddedMedia(dtmfPort: number, log: Logger) {
+  const engine = await startMediaEngine(
+    {
+      listen: { address: '127.0.0.1', port: 0 },
+      addresses: { IP4: '127.0.0.1' },
+      ports: [20_000, 60_000],
+      dtmfLog: { address: '127.0.0.1', port: dtmfPort },
+      threads: 1,
+    },
+    log,
+  );
+  return { nodes: [{ host: engine.address, port: engine.port }], close: () => engine.close() };
+}
+
+async function dtmfSocket() {
+  const socket = createSocket('udp4');
+  const dtmf = { port: 0, receive: (_: Uint8Array): void => undefined, close: () => socket.close() };
+  socket.on('message', (datagram) => dtmf.receive(datagram));
+  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
+  dtmf.port = socket.address().port;
+  return dtmf;
+}
+
+async function registrar(srf: Srf, seed: Omit<DirectorySeed, 'domain' | 'aliases'>, log: Logger) {
+  const directory = new MemoryDirectoryStore();
+  const bindings = new MemoryBindingStore({ clock, random, limits: { perDevice: 10, total: 10_000 } });
+  await seedDirectory(directory, { domain, aliases: ['127.0.0.1'], ...seed }, random);
+  const guard = new SourceGuard({
+    clock,
+    maxFailures: 100,
+    failureWindowMs: 60_000,
+    banMs: 60_000,
+    burst: 10_000,
+    perSecond: 10_000,
+    maxSources: 1000,
+  });
+  const nonces = new Nonces({ clock, random, secret: random.hex(32), lifetimeMs: 300_000, maxUsed: 10_000 });
+  const authenticator = new Authenticator({
+    directory,
+    bindings,
+    nonces,
+    guard,
+    policy: { defaultDomain: domain, algorithms: ['SHA-256', 'MD5'], withoutQop: false },
+    logger: log,
+  });
+  const service = new Registrar({
+    directory,
+    bindings,
+    authenticator,
+    policy: { minExpires: 60, maxExpires: 3600, defaultExpires: 300, maxContacts: 10 },
+    clock,
+    logger: log,
+  });
+  (srf as unknown as { use(m: string, f: (q: SipRequest, s: SipResponse) => void): void }).use(
+    'register',
+    (request, response) => void service.handle(request, response),
+  );
+  return { directory, bindings, authenticator };
+}
