@@ -9,3 +9,13 @@ export {
 } from './rtp-analysis.ts';
 export { readStamp, stampTime, writeStamp, type RtpStamp } from './rtp-stamp.ts';
 export { needRtpengine, Rtpengine, rtpengineMissing, type RtpengineOptions } from './rtpengine.ts';
+export { Phone, type PhoneBehaviour, type PhoneOptions, type RegisterOptions } from './phone.ts';
+export {
+  PhoneCall,
+  type AnswerOptions,
+  type InviteOptions,
+  type PhoneCallState,
+  type PhoneField,
+} from './phone-call.ts';
+export type { Recorded } from './phone-exchange.ts';
+export type { PhoneCodec, PhoneDirection } from './phone-sdp.ts';

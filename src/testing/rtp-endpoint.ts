@@ -45,8 +45,8 @@ const TONE_AMPLITUDE = 8000;
 export class RtpEndpoint {
   readonly name: string;
   readonly address: string;
-  readonly payloadType: number;
-  readonly eventPayloadType: number;
+  payloadType: number;
+  eventPayloadType: number;
   readonly ptime: number;
   readonly port: number;
   readonly ssrc: number;
