@@ -111,6 +111,7 @@ export type RegistrarConfig = {
   readonly bindingsPerDevice: number;
   readonly bindings: number;
   readonly algorithms: readonly ('SHA-256' | 'MD5')[];
+  readonly md5Agents: readonly string[];
   readonly withoutQop: boolean;
   readonly nonceSeconds: number;
   readonly pingSeconds: number;

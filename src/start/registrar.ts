@@ -42,13 +42,13 @@ export function createRegistrar(settings: Settings, log: Logger) {
     lifetimeMs: policy.nonceSeconds * 1000,
     maxUsed: policy.bindings * 2,
   });
-  const { algorithms, withoutQop } = policy;
+  const { algorithms, md5Agents, withoutQop } = policy;
   const authenticator = new Authenticator({
     directory,
     bindings,
     nonces,
     guard,
-    policy: { defaultDomain: settings.domain, algorithms, withoutQop },
+    policy: { defaultDomain: settings.domain, algorithms, md5Agents, withoutQop },
     logger: log,
   });
   const registrar = new Registrar({ directory, bindings, authenticator, policy, clock, logger: log });

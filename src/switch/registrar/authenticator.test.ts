@@ -43,6 +43,32 @@ describe('authenticator', () => {
     assert.match(headers['WWW-Authenticate'] ?? '', /^Digest [^\r\n]+\r\nWWW-Authenticate: Digest [^\r\n]+$/);
   });
 
+  it('offers MD5 alone to phones that give up at the sight of anything else', () => {
+    const result = f.authenticator.check(
+      request({ headers: { 'user-agent': 'Baresip v1.0.0 (x86_64/linux)' } }),
+    );
+    assert.ok(result.kind === 'challenge');
+    assert.deepEqual(
+      challengesOf(result.headers).map(({ algorithm }) => algorithm),
+      ['MD5'],
+    );
+  });
+
+  it('takes a digest URI without a user, as load generators write it, but not one that names somebody else', () => {
+    const invite = { method: 'INVITE', to: '2001', from: '1001' };
+    const answered = (uri: string) => {
+      const first = f.authenticator.check(request(invite));
+      const nonce = challengesOf(first.kind === 'ok' ? {} : first.headers)[0]?.nonce ?? '';
+      const value = authorization({ nonce, method: 'INVITE', uri });
+      return outcome(
+        f.authenticator.check(request({ ...invite, headers: { 'proxy-authorization': value } })),
+      );
+    };
+    assert.equal(answered('sip:127.0.0.1:5060'), 'ok');
+    assert.equal(answered('sip:2001@192.0.2.7:5060'), 'ok');
+    assert.equal(answered('sip:3001@pbx.test'), 400);
+  });
+
   it('challenges REGISTER with 401 and everything else with 407, and takes either header', () => {
     const invite = { method: 'INVITE', to: '2001', from: '1001' };
     const result = f.authenticator.check(request(invite));

@@ -34,6 +34,8 @@ export type AuthenticationPolicy = {
   readonly defaultDomain: string;
   /** In order of preference; all are offered at once (RFC 8760 §2.4). */
   readonly algorithms: readonly DigestAlgorithm[];
+  /** Beginnings of User-Agent values that give up when anything but MD5 is offered; they get MD5 alone. */
+  readonly md5Agents: readonly string[];
   /** Whether an MD5 answer without qop, as RFC 2069 phones give it, is taken; each nonce then serves once. */
   readonly withoutQop: boolean;
 };
@@ -124,7 +126,7 @@ export class Authenticator {
     const proxy = request.method !== 'REGISTER';
     const name = proxy ? 'Proxy-Authenticate' : 'WWW-Authenticate';
     const nonce = nonces.issue(realm);
-    const values = policy.algorithms.map(
+    const values = offeredTo(request.get('user-agent') ?? '', policy).map(
       (algorithm) =>
         `Digest realm="${realm}", nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale ? ', stale=true' : ''}`,
     );
@@ -177,10 +179,20 @@ function countOf(answer: DigestAnswer, withoutQop: boolean): number | undefined 
   return usable ? Number.parseInt(answer.nc ?? '', 16) : 'unusable';
 }
 
-/** The digest URI names the same user and host as the Request-URI, so that a captured answer calls nobody else. */
+function offeredTo(agent: string, policy: AuthenticationPolicy): readonly DigestAlgorithm[] {
+  if (!policy.algorithms.includes('MD5')) return policy.algorithms;
+  const name = agent.toLowerCase();
+  return policy.md5Agents.some((start) => name.startsWith(start.toLowerCase())) ? ['MD5'] : policy.algorithms;
+}
+
+/**
+ * The digest URI names the same user as the Request-URI, so that a captured answer calls nobody else. Its host may differ
+ * (a proxy or the phone's outbound proxy setting rewrites it), and one without a user is taken: load generators and some
+ * phones write the address of the server alone, and the nonce count keeps that from being used twice.
+ */
 function fitsRequest(digestUri: string, request: SipRequest): boolean {
   if (digestUri === request.uri || sameContact(digestUri, request.uri)) return true;
   const said = uriParts(digestUri);
-  const asked = uriParts(request.uri);
-  return said !== undefined && asked !== undefined && said.user === asked.user && said.host === asked.host;
+  if (said === undefined) return false;
+  return said.user === undefined || said.user === '' || said.user === uriParts(request.uri)?.user;
 }

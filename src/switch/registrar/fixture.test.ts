@@ -134,7 +134,13 @@ export async function registrarFixture(policy: Partial<AuthenticationPolicy> = {
     nonces,
     guard,
     logger: silentLogger,
-    policy: { defaultDomain: 'pbx.test', algorithms: ['SHA-256', 'MD5'], withoutQop: false, ...policy },
+    policy: {
+      defaultDomain: 'pbx.test',
+      algorithms: ['SHA-256', 'MD5'],
+      md5Agents: ['baresip v1'],
+      withoutQop: false,
+      ...policy,
+    },
   });
   const registrar = new Registrar({
     directory,
