@@ -1,5 +1,6 @@
 import type { Clock, Logger, Random } from '../base/index.ts';
 import { bracketHost, type Flow, type Listener, type TimerValues, type UserAgentCore } from '../sip/index.ts';
+import type { AdminServer } from './admin-server.ts';
 import type { Application } from './application.ts';
 import { callRecords, noCallRecords } from './call-records.ts';
 import type { Command } from './command.ts';
@@ -7,6 +8,7 @@ import { authenticate } from './commands/authenticate.ts';
 import { cancelRequest } from './commands/cancel-request.ts';
 import { inDialogRequest } from './commands/in-dialog-request.ts';
 import { newRequest } from './commands/new-request.ts';
+import type { OutgoingOptions } from './commands/outgoing.ts';
 import { ping } from './commands/ping.ts';
 import { proxy } from './commands/proxy.ts';
 import { removeRoute } from './commands/remove-route.ts';
@@ -16,6 +18,8 @@ import { sip } from './commands/sip.ts';
 import { ContactFlows } from './contact-flows.ts';
 import { FlowWatch } from './flow-watch.ts';
 import { Gateway } from './gateway.ts';
+import type { Fetch } from './handlers/query.ts';
+import { OutboundHandlers } from './handlers/request-handlers.ts';
 import { Ledger } from './ledger.ts';
 import type { EngineSettings } from './options.ts';
 import { Owners, type Owner } from './owner.ts';
@@ -55,6 +59,13 @@ const releaseWith =
     for (const dialog of Array.from(dialogs.values())) core().end(dialog, reason);
   };
 
+const present = <T>(part: T | undefined): T => {
+  if (part === undefined) throw new Error('the engine is not up');
+  return part;
+};
+
+type SharedParts = OutgoingOptions & { readonly flows: ContactFlows };
+
 /** The application side of an engine: everything between the stack and the admin connections. */
 export class ApplicationSide {
   readonly verbs = new Verbs<Application>();
@@ -65,20 +76,19 @@ export class ApplicationSide {
   readonly gateway: Gateway;
   readonly commands: ReadonlyMap<string, Command>;
   core: UserAgentCore | undefined;
+  admin: AdminServer | undefined;
   readonly #watch: FlowWatch;
+  readonly #handlers: OutboundHandlers;
 
   constructor(
     settings: EngineSettings,
-    around: { readonly clock: Clock; readonly random: Random },
+    around: { readonly clock: Clock; readonly random: Random; readonly fetch: Fetch },
     timers: TimerValues,
     log: Logger,
   ) {
     const { clock } = around;
     const { verbs, ledger } = this;
-    const core = (): UserAgentCore => {
-      if (this.core === undefined) throw new Error('the engine is not up');
-      return this.core;
-    };
+    const core = (): UserAgentCore => present(this.core);
     const events = new SipEvents(clock);
     const records = settings.cdrs ? callRecords(verbs, () => clock.wall()) : noCallRecords;
     this.flows = new ContactFlows(clock);
@@ -86,29 +96,49 @@ export class ApplicationSide {
     this.owners = new Owners(clock, settings.applicationGraceMs ?? 5_000, releaseWith(core, ledger, log));
     this.proxies = new ProxyTable(() => ({ core: core(), clock, timerC: timers.c }));
     const shared = { core, ledger, owners: this.owners, events, records, flows: this.flows };
+    this.#handlers = new OutboundHandlers({
+      handlers: settings.requestHandlers ?? [],
+      core,
+      admin: () => present(this.admin),
+      proxies: this.proxies,
+      verbs,
+      fetch: around.fetch,
+      log,
+      offer: (incoming, application, receivedOn) => this.gateway.offer(incoming, application, receivedOn),
+    });
     this.gateway = new Gateway({
       ...shared,
       verbs,
       proxies: this.proxies,
-      handlers: { handle: () => false },
+      handlers: this.#handlers,
       screen: { spammers: settings.spammers ?? [], optionsAutoRespond: settings.optionsAutoRespond },
     });
+    this.commands = this.#commandTable(settings, shared);
+  }
+
+  flowClosed(flow: Flow): void {
+    this.#watch.closed(flow);
+  }
+
+  lost(application: Application): void {
+    this.verbs.removeAll(application);
+    this.owners.lost(application);
+  }
+
+  #commandTable(settings: EngineSettings, shared: SharedParts): ReadonlyMap<string, Command> {
     const greeting = (): string => {
-      const { listeners } = core().transport;
+      const { listeners } = shared.core().transport;
       return `${addressList(listeners, 'external')}|${version}|${addressList(listeners, 'local')}`;
     };
-    this.commands = new Map<string, Command>([
-      [
-        'authenticate',
-        authenticate({
-          secret: settings.admin.secret,
-          greeting,
-          onAuthenticated: (application) => this.owners.arrived(application),
-        }),
-      ],
+    const onAuthenticated = (application: Application): void => {
+      this.owners.arrived(application);
+      this.#handlers.authenticated(application);
+    };
+    return new Map<string, Command>([
+      ['authenticate', authenticate({ secret: settings.admin.secret, greeting, onAuthenticated })],
       ['ping', ping],
-      ['route', route(verbs)],
-      ['remove_route', removeRoute(verbs)],
+      ['route', route(this.verbs)],
+      ['remove_route', removeRoute(this.verbs)],
       ['proxy', proxy({ ...shared, proxies: this.proxies })],
       [
         'sip',
@@ -120,14 +150,5 @@ export class ApplicationSide {
         }),
       ],
     ]);
-  }
-
-  flowClosed(flow: Flow): void {
-    this.#watch.closed(flow);
-  }
-
-  lost(application: Application): void {
-    this.verbs.removeAll(application);
-    this.owners.lost(application);
   }
 }

@@ -20,7 +20,7 @@ import type { SipEvents } from './sip-events.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Takes a new request in place of the applications that subscribed to its method. */
-export interface RequestHandlers {
+export interface NewRequestHandlers {
   /** True: it is theirs, whatever comes of it. */
   handle(incoming: IncomingRequest, receivedOn: string): boolean;
 }
@@ -33,7 +33,7 @@ export type GatewayOptions = {
   readonly events: SipEvents;
   readonly records: CallRecords;
   readonly proxies: ProxyTable;
-  readonly handlers: RequestHandlers;
+  readonly handlers: NewRequestHandlers;
   readonly screen: ScreenOptions;
 };
 
