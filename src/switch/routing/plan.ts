@@ -4,7 +4,7 @@ import type { Target } from '../call/ring.ts';
 import type { SwitchSettings } from '../call/settings.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { deviceById } from '../directory/index.ts';
-import { routeTo, uriParts } from '../registrar/index.ts';
+import { onePerPhone, routeTo, uriParts } from '../registrar/index.ts';
 import { isOutsideNumber, routeOverTrunk } from '../trunks/trunks.ts';
 
 /** One round of ringing: whoever it names, for so long. */
@@ -85,7 +85,7 @@ function stage(
   return {
     seconds: options.seconds,
     declineEndsAll: options.declineEndsAll,
-    targets: () => now().flatMap((binding) => target(binding) ?? []),
+    targets: () => onePerPhone(now()).flatMap((binding) => target(binding) ?? []),
     late: (binding) => (meant(binding) ? target(binding) : undefined),
   };
 }
