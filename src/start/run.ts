@@ -10,7 +10,7 @@ import { at } from './failure.ts';
 import { dtmfSocket, startMedia } from './media.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
-import { connect, flushed, startSignaling, type Connection } from './signaling.ts';
+import { connect, flushed, startSignaling, type Connected } from './signaling.ts';
 
 /** A switch that takes calls. */
 export type Running = {
@@ -19,12 +19,10 @@ export type Running = {
   readonly stop: () => Promise<void>;
 };
 
-type Engines = {
+type Engines = Connected & {
   /** Undefined when it is a drachtio-server. */
   readonly signaling: SignalingEngine | undefined;
   readonly media: MediaEngine;
-  readonly srf: Connection;
-  readonly connected: () => boolean;
   /** Hands over the datagrams of the media engine's DTMF log from here on. */
   readonly hear: (receive: (datagram: Uint8Array) => void) => void;
 };
@@ -46,11 +44,9 @@ async function startEngines(settings: Settings, opened: Opened, log: Logger): Pr
   const media = createMediaEngine({ nodes: relay.nodes, clock, random, log: log.child({ part: 'media' }) });
   opened.add('media client', () => media.close());
   const admin = signaling?.admin ?? { host, port };
-  const { srf, connected } = await at('signaling', () =>
-    connect({ ...admin, secret }, signaling !== undefined, log),
-  );
-  opened.add('signaling connection', () => srf.disconnect());
-  return { signaling, media, srf, connected, hear: (receive) => (heard = receive) };
+  const connection = await at('signaling', () => connect({ ...admin, secret }, signaling !== undefined, log));
+  opened.add('signaling connection', () => connection.srf.disconnect());
+  return { ...connection, signaling, media, hear: (receive) => (heard = receive) };
 }
 
 type Parts = Engines & {
@@ -126,7 +122,7 @@ export async function run(config: Config): Promise<Running> {
     opened,
     log,
   );
-  const listeners = signaling?.listeners ?? [];
+  const listeners = signaling?.listeners ?? engines.listeners();
   if (demo !== undefined) process.stdout.write(phoneSettings(demo.users, listeners, demo.file));
   log.info(
     {

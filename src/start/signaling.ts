@@ -3,7 +3,7 @@ import Srf from 'drachtio-srf';
 import { systemClock, type Logger } from '../base/index.ts';
 import { mainAddress } from '../cli/index.ts';
 import { splitListen } from '../config/index.ts';
-import { startSignalingEngine, type SignalingEngine } from '../drachtio/index.ts';
+import { startSignalingEngine, type ListeningAddress, type SignalingEngine } from '../drachtio/index.ts';
 import type { SipRequest, SipResponse } from '../switch/registrar/index.ts';
 import type { Settings } from './settings.ts';
 
@@ -15,7 +15,10 @@ export type Connection = Srf & {
     options: object,
     sent: (error: unknown, request?: { on(event: 'response', f: (r: Answer) => void): void }) => void,
   ): void;
-  on(event: 'close' | 'reconnecting' | 'error' | 'connect', listener: (error?: unknown) => void): void;
+  on(
+    event: 'close' | 'reconnecting' | 'error' | 'connect',
+    listener: (error?: unknown, hostports?: unknown) => void,
+  ): void;
 };
 export type Answer = { readonly status: number; readonly source_address: string };
 
@@ -62,33 +65,62 @@ export function startSignaling(settings: Settings, secret: string, log: Logger):
   });
 }
 
-/** Connects drachtio-srf, which comes back by itself when the connection is lost; `connected` says how it is now. */
+/** A connection to the signaling engine, which comes back by itself when it is lost. */
+export type Connected = {
+  readonly srf: Connection;
+  readonly connected: () => boolean;
+  /** Where the engine said that it listens. */
+  readonly listeners: () => readonly ListeningAddress[];
+};
+
+/** How long a start waits for an engine of its own accord; it goes on trying after that, and says so. */
+const patienceMs = 1000;
+
+/** Connects drachtio-srf. Rejects when the engine refuses the secret, and when `insist` and it is not there. */
 export async function connect(
   address: { readonly host: string; readonly port: number; readonly secret: string },
-  wait: boolean,
+  insist: boolean,
   log: Logger,
-): Promise<{ readonly srf: Connection; readonly connected: () => boolean }> {
+): Promise<Connected> {
   const srf = new Srf() as Connection;
-  let connected = false;
+  const engine = `${address.host}:${address.port}`;
+  let state: 'new' | 'connected' | 'lost' = 'new';
+  let hostports = '';
   const first = new Promise<void>((done, failed) => {
-    srf.on('connect', (error) => {
-      if (error instanceof Error) return failed(error);
-      connected = true;
-      log.info({ engine: `${address.host}:${address.port}` }, 'connected to the signaling engine');
+    srf.on('connect', (error, where) => {
+      if (error instanceof Error) return failed(new Error(`${engine}: ${error.message}`));
+      state = 'connected';
+      hostports = where ?? '';
+      log.info({ engine }, 'connected to the signaling engine');
       return done();
     });
   });
   const lost = (error?: unknown) => {
     const why = error instanceof Error ? error.message : 'closed';
-    if (connected) log.error({ error: why }, 'the connection to the signaling engine is lost');
-    connected = false;
+    if (state !== 'lost')
+      log.error({ engine, error: why }, 'no connection to the signaling engine; trying again');
+    state = 'lost';
   };
   srf.on('error', lost);
   srf.on('close', () => lost());
   void srf.connect(address);
-  if (wait) await first;
-  else first.catch((error: Error) => log.error({ error: error.message }, 'the signaling engine refuses us'));
-  return { srf, connected: () => connected };
+  const patience = new Promise<void>((done) => systemClock.after(patienceMs, done));
+  await (insist ? first : Promise.race([first, patience]));
+  // Refused later on: the secret was changed over there. There is no way on without it, only the log line.
+  first.catch((error: Error) =>
+    log.error({ error: error.message }, 'the signaling engine refuses the secret'),
+  );
+  return { srf, connected: () => state === 'connected', listeners: () => listenersOf(hostports) };
+}
+
+/** `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`, as drachtio says it. */
+function listenersOf(hostports: string): readonly ListeningAddress[] {
+  return hostports.split(',').flatMap((text) => {
+    const [, protocol, host, port] = /^(udp|tcp|tls|ws|wss)\/(.*):(\d+)$/.exec(text.trim()) ?? [];
+    if (protocol === undefined || host === undefined) return [];
+    const address = host.replace(/^\[|\]$/g, '');
+    return [{ protocol: protocol as ListeningAddress['protocol'], address, port: Number(port) }];
+  });
 }
 
 /** Waits until the last BYE was answered, for two seconds at most. */
