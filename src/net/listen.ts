@@ -45,6 +45,8 @@ export const listenForConnections = async (options: ListenOptions): Promise<Conn
   const admission = new Admission(options.limits);
   const server = serverFor(options);
   admission.watch(server);
+  // Behind the admission, or a connection would be handed over before it is refused.
+  if (options.protocol === 'tcp') server.on('connection', (socket: Socket) => acceptStream(options, socket));
   await bound(server, options);
   const place = server.address();
   const port = typeof place === 'object' && place !== null ? place.port : options.local.port;
@@ -82,7 +84,7 @@ const bound = (server: Server, { protocol, local }: ListenOptions): Promise<void
   });
 
 const serverFor = (options: ListenOptions): Server => {
-  if (options.protocol === 'tcp') return createServer((socket) => acceptStream(options, socket));
+  if (options.protocol === 'tcp') return createServer();
   if (options.protocol === 'tls') {
     const server = createTlsServer(secure(options), (socket) => acceptStream(options, socket));
     server.on('tlsClientError', (_error, socket) => socket.destroy());

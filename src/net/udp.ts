@@ -26,18 +26,20 @@ export interface UdpEndpoint {
   close(): Promise<void>;
 }
 
+type Found = (error: null, address: string, family: number) => void;
+
 /** Numeric addresses need no look-up, so a send reaches the system within the call. */
-const noLookup = (
-  host: string,
-  _options: unknown,
-  found: (error: null, address: string, family: number) => void,
-): void => found(null, host, isIPv6(host) ? 6 : 4);
+const noLookup =
+  (family: 4 | 6) =>
+  (host: string, _options: unknown, found: Found): void =>
+    found(null, host, family);
 
 /** Binds a UDP socket. Rejects with what was wrong and where: `udp 127.0.0.1:5060: … EADDRINUSE …`. */
 export const bindUdp = async (options: UdpOptions): Promise<UdpEndpoint> => {
+  const isSix = isIPv6(options.local.address);
   const socket = createSocket({
-    ...(isIPv6(options.local.address) ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
-    lookup: noLookup,
+    ...(isSix ? { type: 'udp6', ipv6Only: true } : { type: 'udp4' }),
+    lookup: noLookup(isSix ? 6 : 4),
     ...(options.receiveBuffer === undefined ? {} : { recvBufferSize: options.receiveBuffer }),
     ...(options.sendBuffer === undefined ? {} : { sendBufferSize: options.sendBuffer }),
   });

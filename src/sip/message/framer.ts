@@ -4,16 +4,20 @@ import type { ParseFailure } from './types.ts';
 
 /**
  * What a stream brought: the bytes of one message for `parseMessage`; a `ping`, the double CRLF that is answered with
- * one CRLF (RFC 5626 §3.5.1); or a failure, after which the stream cannot be read on and the connection is to be closed
+ * one CRLF (RFC 5626 §3.5.1); a STUN message (§3.5.2), which no SIP message begins like; or a failure, after which the stream cannot be read on and the connection is to be closed
  * once `failure.response`, if any, has been sent. A single CRLF (a pong) is passed over.
  */
 export type FramerEvent =
   | { readonly kind: 'message'; readonly bytes: Buffer }
   | { readonly kind: 'ping' }
+  | { readonly kind: 'stun'; readonly bytes: Buffer }
   | { readonly kind: 'failure'; readonly failure: ParseFailure };
 
 const blankLine = Buffer.from('\r\n\r\n');
 const nothing = Buffer.alloc(0);
+// RFC 5389 §6: the first two bits are zero, and the length behind the header stands in octets 2 and 3.
+const stunHeaderBytes = 20;
+const largestStunBytes = 548;
 const lengthLine = /\r\n(?:content-length|l)[ \t]*:([^\r]*(?:\r\n[ \t][^\r]*)*)/gi;
 
 /** The Content-Length of a header block; undefined when it is missing, malformed or given differently twice. */
@@ -95,6 +99,7 @@ export class StreamFramer {
         if (this.buffered < 2) return false;
         if (this.#store[this.#start + 1] === 0x0a) return this.#skipLineEnd(events);
       }
+      if (this.buffered > 0 && (this.#store[this.#start] ?? 0) < 4) return this.#takeStun(events);
       return this.buffered > 0 && this.#findEnd(events);
     }
     if (this.#end < this.#messageEnd) return false;
@@ -102,6 +107,18 @@ export class StreamFramer {
     this.#start = this.#messageEnd;
     this.#searched = this.#start;
     this.#messageEnd = undefined;
+    return true;
+  }
+
+  #takeStun(events: FramerEvent[]): boolean {
+    this.#halfPing = false;
+    if (this.buffered < stunHeaderBytes) return false;
+    const length = stunHeaderBytes + this.#store.readUInt16BE(this.#start + 2);
+    if (length > largestStunBytes) return this.#fail(events, 400, 'Neither SIP nor STUN');
+    if (this.buffered < length) return false;
+    events.push({ kind: 'stun', bytes: this.#store.subarray(this.#start, this.#start + length) });
+    this.#start += length;
+    this.#searched = this.#start;
     return true;
   }
 

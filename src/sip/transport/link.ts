@@ -1,13 +1,10 @@
 import type { Clock, Timer } from '../../base/index.ts';
 import { hostPort, type CloseReason, type Connection, type StreamProtocol } from '../../net/index.ts';
 import { StreamFramer, type MessageLimits, type ParseFailure } from '../message/index.ts';
-import { looksLikeStun, stunAnswer, stunLength } from './stun.ts';
+import { stunAnswer } from './stun.ts';
 import type { Address, Flow, Listener, SendFailure } from './types.ts';
 
 const pong = Buffer.from('\r\n');
-const none: Buffer = Buffer.alloc(0);
-/** A STUN keep-alive is a few dozen bytes; what announces more is something else. */
-const longestStun = 548;
 
 export class StreamFlow implements Flow {
   readonly id: string;
@@ -56,7 +53,6 @@ export class Link {
   readonly #framer: StreamFramer;
   #connection: Connection | undefined;
   #flow: StreamFlow | undefined;
-  #stun: Buffer = none;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #proving: Timer | undefined;
@@ -156,43 +152,19 @@ export class Link {
   }
 
   #receivedStream(data: Buffer): void {
-    const rest =
-      this.#stun.length > 0 || (this.#framer.buffered === 0 && looksLikeStun(data))
-        ? this.#takeStun(data)
-        : data;
-    if (rest.length === 0) return;
-    for (const event of this.#framer.push(rest)) {
-      if (event.kind === 'message') this.#options.handlers.onMessage(event.bytes, this);
-      else if (event.kind === 'failure') this.#options.handlers.onBroken(event.failure, this);
-      else this.#keptAlive(event.kind === 'ping');
+    const { handlers } = this.#options;
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    for (const event of this.#framer.push(data)) {
+      if (event.kind === 'message') handlers.onMessage(event.bytes, this);
+      else if (event.kind === 'failure') handlers.onBroken(event.failure, this);
+      else this.#keptAlive(event.kind === 'ping' ? pong : stunAnswer(event.bytes, connection.remote));
     }
   }
 
   // RFC 5626 §3.5.1: a double CRLF is answered with one.
-  #keptAlive(isPing: boolean): void {
+  #keptAlive(answer: Buffer | undefined): void {
     this.#options.handlers.onKeepAlive();
-    if (isPing) this.#connection?.write(pong);
-  }
-
-  /** Takes STUN messages off the front of a stream, answers them, and gives what is behind them. */
-  #takeStun(data: Buffer): Buffer {
-    let bytes = this.#stun.length > 0 ? Buffer.concat([this.#stun, data]) : data;
-    this.#stun = none;
-    while (looksLikeStun(bytes)) {
-      const length = stunLength(bytes);
-      if (length !== undefined && length > longestStun) return bytes;
-      if (length === undefined || length > bytes.length) {
-        this.#stun = bytes;
-        return none;
-      }
-      const answer = stunAnswer(
-        bytes.subarray(0, length),
-        this.#flow?.remote ?? this.#options.listener.local,
-      );
-      if (answer !== undefined) this.#connection?.write(answer);
-      this.#options.handlers.onKeepAlive();
-      bytes = bytes.subarray(length);
-    }
-    return bytes;
+    if (answer !== undefined) this.#connection?.write(answer);
   }
 }

@@ -162,7 +162,8 @@ export class Sender {
     const port = this.#options.port(flow.local);
     if (port === undefined) return this.#fail(done, 'no-transport', 'the UDP socket is closed');
     const place = replyAddress(via, 'udp');
-    if (addressFamily(place.address) === 0) return this.#resolved(bytes, { via, flow }, done);
+    if (place.address !== flow.remote.address && addressFamily(place.address) === 0)
+      return this.#resolved(bytes, { via, flow }, done);
     // Not waited for: a response that is lost is asked for again (RFC 3261 §17.2).
     port.send(bytes, place);
     done({ ok: true, flow: port.flowTo(place.address, place.port), bytes: bytes.length });

@@ -15,17 +15,14 @@ const xorMappedAddress = 0x0020;
 /** Whether the bytes begin like a STUN message: no SIP message begins with a byte below 4. */
 export const looksLikeStun = (bytes: Buffer): boolean => bytes.length > 0 && (bytes[0] ?? 255) < 4;
 
-/** The length that a STUN header announces, header included; undefined while the header is not complete. */
-export const stunLength = (bytes: Buffer): number | undefined =>
-  bytes.length < headerLength ? undefined : headerLength + bytes.readUInt16BE(2);
-
 /**
  * The answer to a STUN Binding request used as a keep-alive (RFC 5626 §3.5.2, §8): the peer's address as it is seen
  * here. Undefined for anything else.
  */
 export const stunAnswer = (bytes: Buffer, remote: Address): Buffer | undefined => {
   if (bytes.length < headerLength || bytes.readUInt32BE(4) !== cookie) return undefined;
-  if (bytes.readUInt16BE(0) !== bindingRequest || stunLength(bytes) !== bytes.length) return undefined;
+  if (bytes.readUInt16BE(0) !== bindingRequest || headerLength + bytes.readUInt16BE(2) !== bytes.length)
+    return undefined;
   const address = addressBytes(remote.address);
   if (address === undefined) return undefined;
   const answer = Buffer.alloc(headerLength + 8 + address.length);

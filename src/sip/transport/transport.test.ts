@@ -215,6 +215,23 @@ describe('transport: TCP', () => {
     assert.ok(response.kind === 'response' && response.status === 200);
   });
 
+  it('asks DNS for the host of that Via when nobody is at the source (RFC 3263 §5)', async () => {
+    const resolver = {
+      ...noNames,
+      addresses: (_name: string, family: number) => Promise.resolve(family === 6 ? ['::1'] : []),
+    };
+    const [a, b] = [await start(['tcp', 'tcp ::1'], { resolver }), await start(['tcp ::1'])];
+    const peer = await tcpPeer(a.port('tcp'));
+    peer.socket.write(request({ via: `SIP/2.0/TCP host.example:${b.port('tcp')};branch=z9hG4bKa` }));
+    const { message, flow } = await a.next();
+    peer.socket.end();
+    await until(() => a.closed.length === 1);
+    const response = createResponse(message as SipRequest, 200);
+    const result = await new Promise<SendResult>((resolve) => a.layer.sendResponse(response, flow, resolve));
+    assert.ok(result.ok && result.flow.remote.address === '::1');
+    assert.equal((await b.next()).message.kind, 'response');
+  });
+
   it('closes a stream it cannot read on, after an answer', async () => {
     const kit = await start(['tcp']);
     const peer = await tcpPeer(kit.port('tcp'));
