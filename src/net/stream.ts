@@ -68,7 +68,11 @@ export class StreamConnection implements Connection {
     });
     socket.on('timeout', () => this.#timedOut());
     socket.on('error', (error) => this.#failed(error));
-    socket.once('end', () => this.#note('peer', 'the peer closed the connection'));
+    socket.once('end', () => {
+      this.#note('peer', 'the peer closed the connection');
+      // Node answers the end with ours, so nothing more can be sent.
+      this.#open = false;
+    });
     socket.once('close', () => this.#closed());
   }
 

@@ -116,6 +116,41 @@ describe('transport: UDP', () => {
     assert.match((await peer.next()).toString(), /Via: SIP\/2\.0\/UDP \[::1\]:\d+;rport;branch=z9hG4bKout/);
   });
 
+  it('listens on every address where it is told to, so that Via names one that can be answered', async () => {
+    const kit = await start([], {
+      listen: [
+        { protocol: 'udp', address: '0.0.0.0', port: 0, external: { address: '198.51.100.1', port: 5060 } },
+      ],
+    });
+    const addresses = kit.layer.listeners.map(({ local }) => local.address);
+    assert.ok(addresses.includes('127.0.0.1') && !addresses.includes('0.0.0.0'), String(addresses));
+    for (const listener of kit.layer.listeners) {
+      const named = listener.local.address.startsWith('127.')
+        ? `127.0.0.1:${listener.local.port}`
+        : '198.51.100.1:5060';
+      assert.equal(kit.layer.viaFor(listener, 'z9hG4bKx'), `SIP/2.0/UDP ${named};rport;branch=z9hG4bKx`);
+    }
+  });
+
+  it('tells when a request is too large for a datagram, or there is no endpoint for it', async () => {
+    const kit = await start(['udp']);
+    const to = (address: string) =>
+      ({ kind: 'address', protocol: 'udp', remote: { address, port: 9 } }) as const;
+    const large = await ask(kit.layer, outgoing(kit.layer, 'udp', Buffer.alloc(66_000)), to('127.0.0.1'));
+    assert.ok(!large.ok && large.failure === 'too-large');
+    const six = await ask(kit.layer, outgoing(kit.layer, 'udp'), to('::1'));
+    assert.ok(!six.ok && six.failure === 'no-transport');
+    assert.equal(kit.layer.listenerFor(to('::1')), undefined);
+  });
+
+  it('asks the admission of a source before it parses', async () => {
+    const [denied, peer] = [await udpPeer(), await udpPeer()];
+    const kit = await start(['udp'], { admit: (flow) => flow.remote.port !== denied.port });
+    denied.send(request({ branch: 'z9hG4bKdenied' }), kit.port('udp'));
+    peer.send(request({ branch: 'z9hG4bKasked' }), kit.port('udp'));
+    assert.equal(topVia((await kit.next()).message)?.parameters.get('branch'), 'z9hG4bKasked');
+  });
+
   it('says which endpoint cannot be bound', async () => {
     const kit = await start(['udp']);
     const port = kit.port('udp');

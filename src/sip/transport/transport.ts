@@ -38,18 +38,18 @@ import { stampVia, viaValue } from './via.ts';
 
 const marker = Buffer.from('SIP/2.0');
 
-/** A wildcard stands for every address of its family, so that Via and Contact always name one that can be answered. */
+/**
+ * A wildcard stands for every address of its family, so that Via and Contact always name one that can be answered.
+ * Loopback peers are not told the external address.
+ */
 const expand = (spec: ListenSpec, interfaces: readonly LocalAddress[]): readonly ListenSpec[] => {
   if (!isWildcard(spec.address)) return [spec];
   const isSix = spec.address === '::';
+  const { external: _external, ...plain } = spec;
   return interfaces
     .filter(({ address }) => address.includes(':') === isSix)
-    .map(({ address }) => ({ ...spec, address, ...externalFor(spec, address) }));
+    .map(({ address }) => ({ ...(isLoopback(address) ? plain : spec), address }));
 };
-
-/** Loopback peers are not told the external address. */
-const externalFor = (spec: ListenSpec, address: string): Partial<ListenSpec> =>
-  spec.external === undefined || !isLoopback(address) ? {} : { external: { address } };
 
 /** The transport layer on real sockets; see `TransportLayer`. */
 export class Transport implements TransportLayer {
