@@ -6,6 +6,9 @@ import { Calls } from './call/calls.ts';
 import type { Ring } from './call/ring.ts';
 import type { Incoming, Signaling } from './call/signaling.ts';
 import { wayIn, type WayInParts } from './call/way-in.ts';
+import { FlipsByApi } from './features/flip-by-api.ts';
+import { parseDtmfLog } from './features/dtmf.ts';
+import { Keypads } from './features/keypad.ts';
 import { onInvite } from './features/on-invite.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 
@@ -33,10 +36,13 @@ export function createCore(parts: CoreParts): Core {
     random: parts.random,
     log,
     phone: {
-      info: () => false,
+      connected: (call, leg) => keypads.connected(call, leg),
+      info: (call, leg, request) => keypads.info(call, leg, request),
       refer: (_call, _leg, request) => request.respond(603, { reason: 'Transfer is not available' }),
     },
   };
+  const keypads = new Keypads({ directory, bindings, settings, rings, calls });
+  const flips = new FlipsByApi({ directory, bindings, settings, rings, calls }, keypads);
   let accepting = true;
   const enter = wayIn({
     directory,
@@ -61,10 +67,11 @@ export function createCore(parts: CoreParts): Core {
     enter,
     calls,
     events: context.events,
-    ...callControl(calls),
-    flipCall: () => ({ ok: false, status: 501, reason: 'Not available yet' }),
-    cancelFlip: () => ({ ok: false, status: 501, reason: 'Not available yet' }),
-    dtmfLog: () => undefined,
+    ...callControl(calls, flips),
+    dtmfLog: (datagram) => {
+      const event = parseDtmfLog(datagram);
+      if (event !== undefined) keypads.heard(event);
+    },
     drain: (seconds) => {
       accepting = false;
       return drained(calls, context, seconds);
@@ -77,7 +84,11 @@ const mayTouch = (call: Call, asker: Asker): boolean =>
   call.domain === asker.domain &&
   (asker.admin || (asker.userId !== undefined && call.users().has(asker.userId)));
 
-function callControl(calls: Calls): Pick<Switch, 'listCalls' | 'getCall' | 'endCall'> {
+function callControl(
+  calls: Calls,
+  flips: FlipsByApi,
+): Pick<Switch, 'listCalls' | 'getCall' | 'flipCall' | 'cancelFlip' | 'endCall'> {
+  const noCall = { ok: false, status: 404, reason: 'No such call' } as const;
   const visible = (id: string, asker: Asker): Call | undefined => {
     const call = calls.get(id);
     return call !== undefined && mayTouch(call, asker) ? call : undefined;
@@ -89,9 +100,17 @@ function callControl(calls: Calls): Pick<Switch, 'listCalls' | 'getCall' | 'endC
         .filter((call) => mayTouch(call, asker))
         .map((call) => call.view()),
     getCall: (id, asker) => visible(id, asker)?.view(),
+    flipCall: (id, target, asker) => {
+      const call = visible(id, asker);
+      return call === undefined ? noCall : flips.start(call, target, asker);
+    },
+    cancelFlip: (id, asker) => {
+      const call = visible(id, asker);
+      return call === undefined ? noCall : flips.cancel(call);
+    },
     endCall: (id, asker): Outcome<object> => {
       const call = visible(id, asker);
-      if (call === undefined) return { ok: false, status: 404, reason: 'No such call' };
+      if (call === undefined) return noCall;
       call.end('switch', { cause: 200, text: 'Ended by request' });
       return { ok: true };
     },

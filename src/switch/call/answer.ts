@@ -1,7 +1,7 @@
 import type { Call, Party } from './call.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
-import { MediaFailure } from './media-engine.ts';
+import type { MediaParty } from './media-session.ts';
 import { asAnswer, audioCodecs, withCodecs, withDirection } from './session-description.ts';
 import { SipFailure } from './signaling.ts';
 
@@ -26,9 +26,9 @@ export async function answerIncoming(
   const { incoming } = leg;
   const far = call.other(party);
   if (incoming === undefined || far.leg === undefined) throw new SipFailure(500, 'Nothing to answer with');
-  const farSdp = sendingAgain(far.leg);
-  const offer = await call.media.offer({ tag: far.leg.tag, sdp: farSdp }, leg.branch);
-  if (leg.sdp !== '') return answerOffer(call, { far, leg, offer, farSdp, acked });
+  const from = farParty(call, party);
+  const offer = await call.media.offer(from, leg.branch);
+  if (leg.sdp !== '') return answerOffer(call, { far, from, leg, offer, acked });
   // RFC 3264 §4: the INVITE had no offer, so our 200 has one and the ACK brings the answer.
   leg.local = offer;
   const connected = Promise.withResolvers<string>();
@@ -36,9 +36,7 @@ export async function answerIncoming(
   const dialog = await incoming.accept(offer, answerHeaders(far), (sdp) => {
     leg.sdp = sdp ?? '';
     if (sdp === undefined) return connected.reject(new NoCommonCodec());
-    call.media
-      .answer({ tag: far.leg?.tag ?? '', sdp: farSdp }, leg.branch, leg)
-      .then(connected.resolve, connected.reject);
+    call.media.answer(from, leg.branch, leg).then(connected.resolve, connected.reject);
     return acked();
   });
   call.establish(leg, dialog);
@@ -47,17 +45,16 @@ export async function answerIncoming(
 
 type Answering = {
   readonly far: Party;
+  readonly from: MediaParty;
   readonly leg: Leg;
   readonly offer: string;
-  readonly farSdp: string;
   readonly acked: () => void;
 };
 
-async function answerOffer(call: Call, { far, leg, offer, farSdp, acked }: Answering): Promise<string> {
+async function answerOffer(call: Call, { far, from, leg, offer, acked }: Answering): Promise<string> {
   const answer = asAnswer(offer, leg.sdp);
   if (answer === undefined || leg.incoming === undefined) throw new NoCommonCodec();
-  const farTag = far.leg?.tag ?? '';
-  const forFar = await call.media.answer({ tag: farTag, sdp: farSdp }, leg.branch, leg);
+  const forFar = await call.media.answer(from, leg.branch, leg);
   leg.local = answer;
   const dialog = await leg.incoming.accept(answer, answerHeaders(far), acked);
   call.establish(leg, dialog);
@@ -65,13 +62,15 @@ async function answerOffer(call: Call, { far, leg, offer, farSdp, acked }: Answe
 }
 
 /**
- * What the far party said, narrowed to the codecs that it and the leg it talks to have agreed on, and with the hold of
+ * The other party as the media engine is to present it to a new device: what it said, narrowed to the codecs that it and the leg it talks to have agreed on, and with the hold of
  * the leg that leaves taken back: a hold is the holder's, and goes with it.
  */
-function sendingAgain(leg: Leg): string {
+export function farParty(call: Call, party: Party): MediaParty {
+  const { leg } = call.other(party);
+  if (leg === undefined) throw new SipFailure(481, 'The other side has gone');
   const agreed = audioCodecs(leg.local).map((codec) => codec.name);
   const narrowed = agreed.length === 0 ? leg.sdp : withCodecs(leg.sdp, agreed);
-  return leg.holds ? narrowed : withDirection(narrowed, 'sendrecv');
+  return { tag: leg.tag, sdp: leg.holds ? narrowed : withDirection(narrowed, 'sendrecv') };
 }
 
 const answerHeaders = (far: Party) => ({
@@ -79,7 +78,3 @@ const answerHeaders = (far: Party) => ({
   Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
   Supported: 'timer, replaces',
 });
-
-/** Whether a failure says that the device cannot be talked to, rather than that something of ours broke. */
-export const isRefusal = (error: unknown): error is SipFailure => error instanceof SipFailure;
-export const isMediaFailure = (error: unknown): error is MediaFailure => error instanceof MediaFailure;

@@ -35,6 +35,7 @@ export async function bridge(call: Call, winner: Leg): Promise<void> {
   // The winner may have hung up while the 200 was on its way out.
   if (call.callee.leg.state === 'ended') throw new SipFailure(480, 'The called side hung up');
   call.talks();
+  for (const leg of [caller, winner]) call.context.phone.connected(call, leg);
 }
 
 /** The caller of a delayed offer (RFC 3264 §4) says in its ACK what the placeholder stood for. */

@@ -21,6 +21,8 @@ export type CallContext = {
   readonly log: Logger;
   /** What features make of a phone's keys and wishes during a call. */
   readonly phone: {
+    /** A leg's media has been connected: at the answer, and after each swap. */
+    connected(call: Call, leg: Leg): void;
     /** Whether the INFO was a digit, and has been answered. */
     info(call: Call, leg: Leg, request: InDialogRequest): boolean;
     refer(call: Call, leg: Leg, request: InDialogRequest): void;
@@ -34,6 +36,8 @@ export type Party = {
   leg: Leg | undefined;
   /** While it is being moved: the new leg, established, before the old one is let go. */
   next: Leg | undefined;
+  /** While somebody rings for it: what to do when its leg ends before that is decided. */
+  awaited: (() => void) | undefined;
 };
 
 export const normalClearing: Reason = { cause: 200, text: 'Call ended' };
@@ -74,8 +78,20 @@ export class Call {
     this.id = context.random.hex(16);
     this.context = context;
     this.domain = who.callee.domain;
-    this.caller = { side: 'caller', identity: who.caller, leg: undefined, next: undefined };
-    this.callee = { side: 'callee', identity: who.callee, leg: undefined, next: undefined };
+    this.caller = {
+      side: 'caller',
+      identity: who.caller,
+      leg: undefined,
+      next: undefined,
+      awaited: undefined,
+    };
+    this.callee = {
+      side: 'callee',
+      identity: who.callee,
+      leg: undefined,
+      next: undefined,
+      awaited: undefined,
+    };
     this.media = new MediaSession(context.engine, this.id);
     this.log = context.log.child({ call: this.id });
     this.#onEnd = onEnd;
@@ -144,6 +160,7 @@ export class Call {
     const party = this.partyOf(leg);
     if (party === undefined || this.phase === 'ended') return;
     if (party.leg === leg && party.next !== undefined) return;
+    if (party.leg === leg && party.awaited !== undefined) return party.awaited();
     if (party.next === leg) {
       party.next = undefined;
       return;

@@ -41,4 +41,10 @@ describe('operations of a call', () => {
     assert.equal(operations.claimedBy, 'pull');
     assert.equal(operations.outrank('pull'), undefined);
   });
+
+  it('a push that is being handed over gives way no more', () => {
+    const operations = new Operations();
+    operations.claim('push', () => assert.fail('gave way'))?.firm();
+    assert.equal(operations.outrank('pull'), undefined);
+  });
 });

@@ -1,7 +1,12 @@
 /** What holds a call while it is being moved. `yield` is asked when something stronger comes; not every move can. */
-export type Claim = { readonly name: string; release(): void };
+export type Claim = {
+  readonly name: string;
+  /** From here on it gives way to nothing. */
+  firm(): void;
+  release(): void;
+};
 
-type Held = { readonly name: string; readonly giveWay: (() => void) | undefined };
+type Held = { readonly name: string; giveWay: (() => void) | undefined };
 
 /**
  * One operation at a time. Changes to a call's legs and media queue here and run in order; a move of the call claims it,
@@ -30,6 +35,9 @@ export class Operations {
     this.#held = held;
     return {
       name,
+      firm: () => {
+        held.giveWay = undefined;
+      },
       release: () => {
         if (this.#held === held) this.#held = undefined;
       },

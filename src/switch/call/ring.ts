@@ -1,10 +1,11 @@
 import type { Timer } from '../../base/index.ts';
 import type { Binding } from '../../stores/index.ts';
 import type { Call, Party } from './call.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Endpoint, Identity } from './endpoint.ts';
 import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from './fork.ts';
 import { callerHeaders } from './identity.ts';
-import { Leg } from './leg.ts';
+import type { Leg } from './leg.ts';
+import type { MediaParty } from './media-session.ts';
 import type { Dialog, Headers, InviteFailure, Outgoing, Reason, Route } from './signaling.ts';
 
 /** One contact to ring. */
@@ -13,8 +14,10 @@ export type Target = { readonly endpoint: Endpoint; readonly route: Route };
 export type RingOptions = {
   /** The party that the targets ring for; the winner's leg is to speak for it. */
   readonly party: Party;
-  /** The leg in whose name they are rung. */
-  readonly from: Leg;
+  /** The other party, in whose name they are rung. */
+  readonly from: MediaParty;
+  /** Whom they are rung as; the party itself where it is left out. */
+  readonly callee?: Identity;
   readonly seconds: number;
   readonly declineEndsAll: boolean;
   readonly maxForwards: number;
@@ -172,10 +175,10 @@ export class Ring {
   }
 
   #headers({ endpoint }: Target): Headers {
-    const { party, maxForwards, headers } = this.#options;
+    const { party, callee = party.identity, maxForwards, headers } = this.#options;
     const far = this.#call.other(party).identity;
     return {
-      ...callerHeaders(far, endpoint.kind, party.identity),
+      ...callerHeaders(far, endpoint.kind, callee),
       'Max-Forwards': String(maxForwards),
       Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
       Supported: 'timer, replaces',

@@ -46,6 +46,7 @@ export async function swap(
     throw error;
   }
   const connectedAt = clock.now();
+  call.context.phone.connected(call, next);
   const heard = await firstPacket(call, next, () => confirmed);
   if (heard === undefined || next.state === 'ended') {
     await call.operations.run(() => restored(call, party, next, old));

@@ -1,0 +1,68 @@
+import type { Call, Party } from '../call/call.ts';
+import type { Calls } from '../call/calls.ts';
+import { userOf } from '../call/endpoint.ts';
+import type { Leg } from '../call/leg.ts';
+import type { Asker, FlipTarget, Outcome } from '../index.ts';
+import type { Keypads } from './keypad.ts';
+import { push, Push, type PushParts } from './push.ts';
+
+type Started = Outcome<{ readonly flipId: string }>;
+
+const refused = (status: number, reason: string) => ({ ok: false as const, status, reason });
+
+/** The side that is asked to move: the asker's own, or for an administrator the owner's of the device, or the called one. */
+function partyFor(parts: PushParts, call: Call, target: FlipTarget, asker: Asker): Party | undefined {
+  const device = 'device' in target ? parts.directory.device(call.domain, target.device) : undefined;
+  const owner = asker.admin ? device?.userId : asker.userId;
+  if (owner !== undefined) return call.partyOfUser(owner);
+  return [call.callee, call.caller].find((party) => party.leg?.endpoint.kind === 'device');
+}
+
+/** `POST /calls/{id}/flip`: a push that nobody dialled. Its progress is told by events. */
+export class FlipsByApi {
+  readonly #parts: PushParts & { readonly calls: Calls };
+  readonly #keypads: Keypads;
+  readonly #running = new Map<string, Push>();
+
+  constructor(parts: PushParts & { readonly calls: Calls }, keypads: Keypads) {
+    this.#parts = parts;
+    this.#keypads = keypads;
+  }
+
+  start(call: Call, target: FlipTarget, asker: Asker): Started {
+    const party = partyFor(this.#parts, call, target, asker);
+    if (party?.leg === undefined) return refused(404, 'Not your call');
+    const device = 'device' in target ? target.device : undefined;
+    const refusal = device === undefined ? undefined : this.#refusalOf(device, call, party.leg);
+    if (refusal !== undefined) return refusal;
+    const extension = device ?? ('extension' in target ? target.extension : '');
+    const by = asker.userId === undefined ? 'administrator' : `user ${this.#extensionOf(asker.userId)}`;
+    const started = push(this.#parts, { call, party, extension, by });
+    if (!(started instanceof Push))
+      return refused(started.status === 480 ? 409 : started.status, started.reason);
+    this.#running.set(call.id, started);
+    this.#keypads.began(party.leg, started);
+    void started.done.finally(() => {
+      if (this.#running.get(call.id) === started) this.#running.delete(call.id);
+    });
+    return { ok: true, flipId: started.flip.id };
+  }
+
+  cancel(call: Call): Outcome<object> {
+    const running = this.#running.get(call.id);
+    if (running === undefined) return refused(409, 'Nothing to cancel');
+    running.cancel('Cancelled');
+    return { ok: true };
+  }
+
+  #refusalOf(extension: string, call: Call, leg: Leg): Started | undefined {
+    const device = this.#parts.directory.device(call.domain, extension);
+    if (device === undefined) return refused(404, 'No such device');
+    if (device.userId !== userOf(leg.endpoint)?.id) return refused(403, 'Not your device');
+    return device.trusted ? undefined : refused(403, 'This device may not take calls over');
+  }
+
+  #extensionOf(userId: string): string {
+    return this.#parts.directory.userById(userId)?.extension ?? userId;
+  }
+}

@@ -1,0 +1,132 @@
+import type { Timer } from '../../base/index.ts';
+import type { Call } from '../call/call.ts';
+import type { Calls } from '../call/calls.ts';
+import type { Leg } from '../call/leg.ts';
+import { play } from '../call/play.ts';
+import { audioCodecs } from '../call/session-description.ts';
+import type { InDialogRequest } from '../call/signaling.ts';
+import { parseInfo, type DtmfEvent } from './dtmf.ts';
+import { noKeys, stepKeys, type Key, type KeyEffect, type KeyEvent, type Keys } from './keys.ts';
+import { push, Push, type PushParts } from './push.ts';
+
+type Pad = { keys: Keys; timer: Timer | undefined; push: Push | undefined };
+
+/** The keys of every user's device during a call: the push code is taken out, the rest goes on to the far end. */
+export class Keypads {
+  readonly #parts: PushParts & { readonly calls: Calls };
+  readonly #pads = new WeakMap<Leg, Pad>();
+
+  constructor(parts: PushParts & { readonly calls: Calls }) {
+    this.#parts = parts;
+  }
+
+  /** Whether a leg's digits are ours to look at: a user's device, where there is a push code. */
+  watches(leg: Leg): boolean {
+    return leg.endpoint.kind === 'device' && this.#parts.settings.features.codes.push.length > 0;
+  }
+
+  /** A leg talks from here on: its digits reach the far end through us alone. */
+  connected(call: Call, leg: Leg): void {
+    if (!this.watches(leg)) return;
+    call.media
+      .command('block DTMF', { 'from-tag': leg.tag })
+      .catch((error: unknown) => call.log.info({ error: String(error) }, 'digits not held back'));
+  }
+
+  /** A digit that the media engine heard. */
+  heard(event: DtmfEvent): void {
+    const call = this.#parts.calls.get(event.callId);
+    const leg = call?.legs.find((l) => l.tag === event.tag);
+    if (call !== undefined && leg !== undefined && this.watches(leg)) this.#key(call, leg, event.key);
+  }
+
+  /** A digit by SIP INFO; false when it is none of ours, and is to be passed on as it is. */
+  info(call: Call, leg: Leg, request: InDialogRequest): boolean {
+    const key = parseInfo(request.get('Content-Type') ?? '', request.body);
+    if (key === undefined || !this.watches(leg)) return false;
+    request.respond(200);
+    this.#key(call, leg, key);
+    return true;
+  }
+
+  /** A push that the API began: `*` on the phone cancels it like any other. */
+  began(leg: Leg, started: Push): void {
+    const pad = this.#pad(leg);
+    pad.push = started;
+    this.#step(started.call, leg, { kind: 'push-begun' });
+    this.#whenOver(started, leg, pad);
+  }
+
+  #key(call: Call, leg: Leg, key: Key): void {
+    if (leg.state !== 'active' || call.phase !== 'talking') return;
+    this.#step(call, leg, { kind: 'key', key });
+  }
+
+  #pad(leg: Leg): Pad {
+    const pad = this.#pads.get(leg) ?? { keys: noKeys, timer: undefined, push: undefined };
+    this.#pads.set(leg, pad);
+    return pad;
+  }
+
+  #step(call: Call, leg: Leg, event: KeyEvent): void {
+    const pad = this.#pad(leg);
+    const [keys, effects] = stepKeys(pad.keys, event, this.#parts.settings.features.codes.push);
+    pad.keys = keys;
+    for (const effect of effects) this.#carryOut(call, leg, pad, effect);
+  }
+
+  #carryOut(call: Call, leg: Leg, pad: Pad, effect: KeyEffect): void {
+    const { features } = this.#parts.settings;
+    if (effect.do === 'forward') for (const key of effect.keys) forward(call, leg, key);
+    else if (effect.do === 'beep') play(call, leg, 'beep');
+    else if (effect.do === 'error-tone') play(call, leg, 'error');
+    else if (effect.do === 'cancel') pad.push?.cancel('Cancelled');
+    else if (effect.do === 'push') this.#push(call, leg, pad, effect.extension);
+    else {
+      pad.timer?.cancel();
+      pad.timer = undefined;
+      if (effect.do !== 'wait') return;
+      const seconds = effect.for === 'star' ? features.starSeconds : features.push.dialSeconds;
+      pad.timer = call.context.clock.after(seconds * 1000, () => this.#step(call, leg, { kind: 'timeout' }));
+    }
+  }
+
+  #push(call: Call, leg: Leg, pad: Pad, extension: string): void {
+    const party = call.partyOf(leg);
+    const by = leg.endpoint.kind === 'device' ? leg.endpoint.device.extension : leg.endpoint.trunk.name;
+    const started = party === undefined ? undefined : push(this.#parts, { call, party, extension, by });
+    if (!(started instanceof Push)) {
+      play(call, leg, 'error');
+      this.#step(call, leg, { kind: 'push-over' });
+      return;
+    }
+    pad.push = started;
+    this.#whenOver(started, leg, pad);
+  }
+
+  #whenOver(started: Push, leg: Leg, pad: Pad): void {
+    const { call } = started;
+    void started.done.then((moved) => {
+      if (pad.push !== started) return;
+      pad.push = undefined;
+      this.#step(call, leg, { kind: 'push-over' });
+      if (!moved && leg.state === 'active') play(call, leg, 'error');
+    });
+  }
+}
+
+/** A digit meant for the far end: as an event in its stream where it takes those, else by INFO. */
+function forward(call: Call, leg: Leg, { digit, durationMs }: Key): void {
+  const party = call.partyOf(leg);
+  const far = party === undefined ? undefined : call.other(party).leg;
+  if (far === undefined) return;
+  const events = audioCodecs(far.sdp).some((codec) => codec.name.startsWith('telephone-event/'));
+  const byInfo = () =>
+    void far.dialog?.request('INFO', {
+      headers: { 'Content-Type': 'application/dtmf-relay' },
+      body: `Signal=${digit}\r\nDuration=${durationMs}\r\n`,
+    });
+  if (!events) return byInfo();
+  const duration = Math.min(5000, Math.max(100, durationMs));
+  call.media.command('play DTMF', { 'from-tag': leg.tag, code: digit, duration }).catch(byInfo);
+}

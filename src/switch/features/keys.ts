@@ -1,0 +1,119 @@
+/**
+ * What a user's keys mean during a call (decision X13): a pure step. A `*` is held back until it is known whether it
+ * begins the push code; whatever turns out to be meant for the far end goes there, in order and with its length.
+ */
+export type Key = { readonly digit: string; readonly durationMs: number };
+
+export type Keys =
+  | { readonly phase: 'talking' }
+  /** The beginning of a code, perhaps. */
+  | { readonly phase: 'holding'; readonly held: readonly Key[] }
+  /** After the code: the extension, until `#`. */
+  | { readonly phase: 'dialling'; readonly digits: string }
+  /** The target rings: `*` cancels, all else is for the far end. */
+  | { readonly phase: 'pushing' };
+
+export type KeyEvent =
+  | { readonly kind: 'key'; readonly key: Key }
+  | { readonly kind: 'timeout' }
+  /** The push is over, however it ended; or it was begun by the API. */
+  | { readonly kind: 'push-over' }
+  | { readonly kind: 'push-begun' };
+
+export type KeyEffect =
+  | { readonly do: 'forward'; readonly keys: readonly Key[] }
+  /** Ready for an extension: the user alone hears a beep. */
+  | { readonly do: 'beep' }
+  | { readonly do: 'error-tone' }
+  /** An empty extension means the user's other devices. */
+  | { readonly do: 'push'; readonly extension: string }
+  | { readonly do: 'cancel' }
+  /** Starts the timer anew; any key or end stops it. */
+  | { readonly do: 'wait'; readonly for: 'star' | 'dial' }
+  | { readonly do: 'stop-waiting' };
+
+export const noKeys: Keys = { phase: 'talking' };
+const maxDigits = 20;
+
+type Step = readonly [Keys, readonly KeyEffect[]];
+type Phase = Keys['phase'];
+type Of<P extends Phase> = Extract<Keys, { phase: P }>;
+type Arms<P extends Phase> = {
+  readonly [K in KeyEvent['kind']]: (
+    keys: Of<P>,
+    event: Extract<KeyEvent, { kind: K }>,
+    codes: readonly string[],
+  ) => Step;
+};
+
+const stay = (keys: Keys): Step => [keys, []];
+const typed = (keys: readonly Key[]): string => keys.map((key) => key.digit).join('');
+
+/** Looks at what has been held together with the new key. */
+function begun(held: readonly Key[], codes: readonly string[]): Step {
+  const text = typed(held);
+  if (codes.includes(text))
+    return [{ phase: 'dialling', digits: '' }, [{ do: 'beep' }, { do: 'wait', for: 'dial' }]];
+  if (codes.some((code) => code.startsWith(text)))
+    return [{ phase: 'holding', held }, [{ do: 'wait', for: 'star' }]];
+  // The last key may be the beginning of a code although what was before it is not.
+  const last = held.slice(-1);
+  if (held.length > 1 && codes.some((code) => code.startsWith(typed(last))))
+    return [
+      { phase: 'holding', held: last },
+      [
+        { do: 'forward', keys: held.slice(0, -1) },
+        { do: 'wait', for: 'star' },
+      ],
+    ];
+  return [noKeys, [{ do: 'stop-waiting' }, { do: 'forward', keys: held }]];
+}
+
+function dialled(keys: Of<'dialling'>, digit: string): Step {
+  if (digit === '*') return [noKeys, [{ do: 'stop-waiting' }, { do: 'beep' }]];
+  if (digit === '#')
+    return [{ phase: 'pushing' }, [{ do: 'stop-waiting' }, { do: 'push', extension: keys.digits }]];
+  if (keys.digits.length >= maxDigits) return [noKeys, [{ do: 'stop-waiting' }, { do: 'error-tone' }]];
+  return [{ phase: 'dialling', digits: keys.digits + digit }, [{ do: 'wait', for: 'dial' }]];
+}
+
+const phases: { readonly [P in Phase]: Arms<P> } = {
+  talking: {
+    key: (_, { key }, codes) => begun([key], codes),
+    timeout: stay,
+    'push-over': stay,
+    'push-begun': () => stay({ phase: 'pushing' }),
+  },
+  holding: {
+    key: (keys, { key }, codes) => begun([...keys.held, key], codes),
+    timeout: (keys) => [noKeys, [{ do: 'forward', keys: keys.held }]],
+    'push-over': stay,
+    'push-begun': (keys) => [
+      { phase: 'pushing' },
+      [{ do: 'stop-waiting' }, { do: 'forward', keys: keys.held }],
+    ],
+  },
+  dialling: {
+    key: (keys, { key }) => dialled(keys, key.digit),
+    timeout: () => [noKeys, [{ do: 'error-tone' }]],
+    'push-over': stay,
+    'push-begun': () => [{ phase: 'pushing' }, [{ do: 'stop-waiting' }]],
+  },
+  pushing: {
+    key: (keys, { key }) =>
+      key.digit === '*' ? [noKeys, [{ do: 'cancel' }]] : [keys, [{ do: 'forward', keys: [key] }]],
+    timeout: stay,
+    'push-over': () => stay(noKeys),
+    'push-begun': stay,
+  },
+};
+
+/** `codes` are the push codes in force; without any, nothing is ever held back. */
+export function stepKeys(keys: Keys, event: KeyEvent, codes: readonly string[]): Step {
+  const arm = phases[keys.phase][event.kind] as (
+    keys: Keys,
+    event: KeyEvent,
+    codes: readonly string[],
+  ) => Step;
+  return arm(keys, event, codes);
+}
