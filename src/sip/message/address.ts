@@ -1,11 +1,11 @@
 import { parseParameters, printParameters, quote, unquote } from './parameters.ts';
-import { endOfQuoted } from './split.ts';
+import { endOfQuoted, trimBlanks } from './split.ts';
 import type { NameAddress } from './types.ts';
 import { uriScheme } from './uri.ts';
 
 const build = (display: string, uri: string, tail: string): NameAddress | undefined => {
   const parameters = parseParameters(tail);
-  const trimmed = uri.trim();
+  const trimmed = trimBlanks(uri);
   // RFC 4475 §3.1.2.14: blanks around the URI in the brackets are harmless, blanks in it are not.
   if (parameters === undefined || /\s/.test(trimmed) || uriScheme(trimmed) === undefined) return undefined;
   return display === '' ? { uri: trimmed, parameters } : { display, uri: trimmed, parameters };
@@ -17,13 +17,13 @@ type Opening = { readonly display: string; readonly open: number };
 const quotedOpening = (value: string): Opening | undefined => {
   const close = endOfQuoted(value, 0);
   const open = value.indexOf('<', close);
-  if (close < 0 || open < 0 || value.slice(close + 1, open).trim() !== '') return undefined;
+  if (close < 0 || open < 0 || trimBlanks(value.slice(close + 1, open)) !== '') return undefined;
   return { display: unquote(value.slice(0, close + 1)), open };
 };
 
 const plainOpening = (value: string): Opening | undefined => {
   const open = value.indexOf('<');
-  const display = open > 0 ? value.slice(0, open).trim() : '';
+  const display = open > 0 ? trimBlanks(value.slice(0, open)) : '';
   // Non-token characters in an unquoted display name are let through (RFC 4475 §3.1.2.15), a stray quote is not.
   return /[";]/.test(display) ? undefined : { display, open };
 };

@@ -1,10 +1,10 @@
 import { canonicalName, headerKey, isToken } from './names.ts';
-import { splitList } from './split.ts';
+import { splitList, trimBlanks } from './split.ts';
 import type { HeaderField, Headers } from './types.ts';
 
 /** A value may not end its line: CR and LF become a blank, so that no field can smuggle in another. */
 const oneLine = (value: string): string =>
-  value.includes('\n') || value.includes('\r') ? value.replace(/[\r\n]+[ \t]*/g, ' ').trim() : value;
+  trimBlanks(value.includes('\n') || value.includes('\r') ? value.replace(/[\r\n]+[ \t]*/g, ' ') : value);
 
 const fieldName = (name: string): string =>
   isToken(name) ? name : name.replace(/[^A-Za-z0-9\-.!%*_+`'~]/g, '') || '_';

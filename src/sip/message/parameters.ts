@@ -1,5 +1,5 @@
 import { isToken } from './names.ts';
-import { splitOutside } from './split.ts';
+import { splitOutside, trimBlanks } from './split.ts';
 import type { Parameters } from './types.ts';
 
 const none: Parameters = new Map();
@@ -11,13 +11,13 @@ const value = /^(?:"(?:[^"\\]|\\[^])*"|[^\s"<>,;=?][^\s"<>,;]*)$/;
  * included. Undefined when one is empty or malformed.
  */
 export const parseParameters = (text: string): Parameters | undefined => {
-  const trimmed = text.trim();
+  const trimmed = trimBlanks(text);
   if (trimmed === '') return none;
   if (!trimmed.startsWith(';')) return undefined;
   const found = new Map<string, string | undefined>();
   for (const piece of splitOutside(trimmed.slice(1), ';')) {
     const equals = piece.indexOf('=');
-    const name = (equals < 0 ? piece : piece.slice(0, equals)).trim();
+    const name = trimBlanks(equals < 0 ? piece : piece.slice(0, equals));
     if (!isToken(name)) return undefined;
     const key = name.toLowerCase();
     if (found.has(key)) continue;
@@ -25,7 +25,7 @@ export const parseParameters = (text: string): Parameters | undefined => {
       found.set(key, undefined);
       continue;
     }
-    const written = piece.slice(equals + 1).trim();
+    const written = trimBlanks(piece.slice(equals + 1));
     if (!value.test(written)) return undefined;
     found.set(key, written);
   }

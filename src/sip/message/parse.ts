@@ -14,6 +14,7 @@ import {
   topVia,
 } from './message.ts';
 import { canonicalName, isToken, wireHeaderKey } from './names.ts';
+import { isBlank, trimBlanks } from './split.ts';
 import { reasonPhrase } from './status.ts';
 import type { Headers, ParseFailure, ParseResult } from './types.ts';
 import { uriScheme } from './uri.ts';
@@ -36,7 +37,7 @@ const versionShape = /^SIP\/[0-9]+\.[0-9]+$/i;
 const statusShape = /^SIP\/2\.0 ([1-6][0-9][0-9])(?: (.*))?$/i;
 
 const parseRequestLine = (line: string): RequestLine | undefined => {
-  const trimmed = line.trimEnd();
+  const trimmed = trimBlanks(line);
   const first = trimmed.indexOf(' ');
   const last = trimmed.lastIndexOf(' ');
   const method = trimmed.slice(0, Math.max(0, first));
@@ -61,13 +62,11 @@ const parseStartLine = (line: string): RequestLine | StatusLine | undefined => {
 const unfold = (text: string): string =>
   text
     .split('\r\n')
-    .map((line) => line.trim())
+    .map(trimBlanks)
     .filter((line) => line !== '')
     .join(' ');
 
 type HeaderLines = { readonly headers: HeaderTable; readonly fault?: Fault };
-
-const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
 
 /** Where the field that begins at `position` ends, folded lines included; -1 at a CR or LF that stands alone. */
 const endOfField = (text: string, position: number): number => {
@@ -95,14 +94,14 @@ const parseFields = (text: string, start: number, limits: MessageLimits): Header
       break;
     }
     const colon = text.indexOf(':', position);
-    const name = colon < 0 || colon > end ? '' : text.slice(position, colon).trimEnd();
+    const name = colon < 0 || colon > end ? '' : trimBlanks(text.slice(position, colon));
     const key = wireHeaderKey(name);
     if (key === undefined) fault ??= bad('Malformed header field');
     else if (keys.length >= limits.headerFields) {
       fault ??= { status: 513, reason: 'Too many header fields' };
       break;
     } else {
-      const value = text.slice(colon + 1, end).trim();
+      const value = trimBlanks(text.slice(colon + 1, end));
       keys.push(key);
       names.push(name);
       values.push(value.includes('\r') ? unfold(value) : value);

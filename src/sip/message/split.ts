@@ -1,3 +1,14 @@
+export const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
+
+/** The text without the SP and HT about it, and nothing else: what Unicode calls a blank stays (RFC 3261 §25.1 LWS). */
+export const trimBlanks = (text: string): string => {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return end - start === text.length ? text : text.slice(start, end);
+};
+
 /** Where a quoted string that opens at `open` closes, or -1 when it does not. */
 export const endOfQuoted = (text: string, open: number): number => {
   for (let i = open + 1; i < text.length; i++) {
@@ -10,7 +21,7 @@ export const endOfQuoted = (text: string, open: number): number => {
 
 /** Splits at a separator that stands outside quoted strings and angle brackets; the pieces are trimmed. */
 export const splitOutside = (text: string, separator: string): string[] => {
-  if (!text.includes(separator)) return [text.trim()];
+  if (!text.includes(separator)) return [trimBlanks(text)];
   const wanted = separator.charCodeAt(0);
   const pieces: string[] = [];
   let start = 0;
@@ -24,11 +35,11 @@ export const splitOutside = (text: string, separator: string): string[] => {
     } else if (c === 0x3c) angle = true;
     else if (c === 0x3e) angle = false;
     else if (c === wanted && !angle) {
-      pieces.push(text.slice(start, i).trim());
+      pieces.push(trimBlanks(text.slice(start, i)));
       start = i + 1;
     }
   }
-  pieces.push(text.slice(start).trim());
+  pieces.push(trimBlanks(text.slice(start)));
   return pieces;
 };
 

@@ -38,7 +38,8 @@ export const parseHostPort = (text: string): HostPort | undefined => {
   if (text.startsWith('[')) {
     const close = text.indexOf(']');
     if (close < 0) return undefined;
-    host = text.slice(1, close);
+    // RFC 5118 §4.10: RFC 3261's grammar lets a third colon stand in front of an embedded IPv4 address.
+    host = text.slice(1, close).replace(/(?<!:):::(?=[0-9]+\.)/, '::');
     rest = text.slice(close + 1);
     if (!isIPv6(host)) return undefined;
   } else {
