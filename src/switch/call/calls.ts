@@ -1,5 +1,6 @@
 import type { Call } from './call.ts';
 import type { Leg } from './leg.ts';
+import type { DialogId } from './signaling.ts';
 
 /** The live calls. */
 export class Calls {
@@ -30,13 +31,13 @@ export class Calls {
     return this.all().filter((call) => call.users().has(userId));
   }
 
-  /** The leg whose dialog this is, tags as we see them (RFC 3891 §3). */
-  byDialog(callId: string, localTag: string, remoteTag: string): { call: Call; leg: Leg } | undefined {
+  /** The leg whose dialog this is, confirmed or early (RFC 3891 §3). */
+  byDialog(id: DialogId): { call: Call; leg: Leg } | undefined {
     for (const call of this.#byId.values())
       for (const leg of call.legs) {
-        const { dialog } = leg;
-        if (dialog === undefined || leg.state === 'ended') continue;
-        if (dialog.callId === callId && dialog.localTag === localTag && dialog.remoteTag === remoteTag)
+        const own = leg.dialog ?? leg.early;
+        if (own === undefined || leg.state === 'ended') continue;
+        if (own.callId === id.callId && own.localTag === id.localTag && own.remoteTag === id.remoteTag)
           return { call, leg };
       }
     return undefined;

@@ -3,7 +3,7 @@ import type { LegView } from './call-view.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { MediaParty } from './media-session.ts';
 import { directionOf } from './session-description.ts';
-import type { Dialog, DialogListener, Incoming, Reason } from './signaling.ts';
+import type { Dialog, DialogId, DialogListener, Incoming, Reason } from './signaling.ts';
 
 export type Side = 'caller' | 'callee';
 
@@ -23,6 +23,8 @@ export class Leg implements MediaParty {
   sdp: string;
   local = '';
   dialog: Dialog | undefined;
+  /** While it rings: the dialog that its 180 began. */
+  early: DialogId | undefined;
   state: 'ringing' | 'active' | 'ended' = 'ringing';
   readonly #clock: Clock;
   readonly #startedAt: number;

@@ -157,8 +157,9 @@ export class Ring {
     branch.outgoing = this.#call.context.signaling.invite(
       { route: target.route, sdp: leg.local, headers: this.#headers(target) },
       {
-        provisional: ({ status, sdp }) => {
+        provisional: ({ status, sdp, dialog }) => {
           branch.earlySdp = sdp;
+          leg.early = dialog ?? leg.early;
           this.#step({ kind: 'provisional', branch: leg.id, status, sdp: sdp !== undefined });
         },
         answered: (dialog, sdp) => this.#answered(branch, dialog, sdp),

@@ -48,10 +48,7 @@ export type DialogListener = {
 };
 
 /** One confirmed SIP dialog (RFC 3261 §12). */
-export interface Dialog {
-  readonly callId: string;
-  readonly localTag: string;
-  readonly remoteTag: string;
+export interface Dialog extends DialogId {
   listen(listener: DialogListener): void;
   bye(reason?: Reason): void;
   /** Sends a re-INVITE; resolves with the answer, rejects with `SipFailure`. */
@@ -85,8 +82,19 @@ export type Route = {
 
 export type Invitation = { readonly route: Route; readonly sdp: string; readonly headers: Headers };
 
+/** What names a dialog, tags as we see them (RFC 3261 §12). */
+export type DialogId = { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
+
+export type Provisional = {
+  readonly status: number;
+  readonly reason: string;
+  readonly sdp: string | undefined;
+  /** The early dialog; absent while the other side has no tag (100). */
+  readonly dialog?: DialogId | undefined;
+};
+
 export type InviteListener = {
-  provisional(response: { status: number; reason: string; sdp: string | undefined }): void;
+  provisional(response: Provisional): void;
   answered(dialog: Dialog, sdp: string): void;
   failed(failure: InviteFailure): void;
 };

@@ -3,6 +3,7 @@ import {
   reasonHeader,
   SipFailure,
   type Dialog,
+  type DialogId,
   type Headers,
   type Incoming,
   type Invitation,
@@ -34,6 +35,12 @@ function failureOf(error: unknown): InviteFailure {
     contacts: sip.status < 400 ? contactUris(sip.res?.get('Contact')) : [],
     ...(Number.isNaN(retryAfter) ? {} : { retryAfter }),
   };
+}
+
+function earlyDialog(res: SrfResponse): DialogId | undefined {
+  const remoteTag = tagOf(res.get('To'));
+  if (remoteTag === '') return undefined;
+  return { callId: res.get('Call-ID') ?? '', localTag: tagOf(res.get('From')), remoteTag };
 }
 
 const routeOptions = (route: Route) => ({
@@ -84,7 +91,12 @@ export class SrfSignaling implements Signaling {
       {
         cbRequest: (_error, req) => req !== undefined && outgoing.sent(req),
         cbProvisional: (res) =>
-          listener.provisional({ status: res.status, reason: res.reason, sdp: res.body || undefined }),
+          listener.provisional({
+            status: res.status,
+            reason: res.reason,
+            sdp: res.body || undefined,
+            dialog: earlyDialog(res),
+          }),
       },
       (error, dialog) => {
         outgoing.over();

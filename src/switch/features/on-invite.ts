@@ -2,10 +2,16 @@ import type { Step, WayInParts } from '../call/way-in.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { parseCode, type DialledCode } from './codes.ts';
 import { pull } from './pull.ts';
+import { replace } from './replaces.ts';
 
 /** Takes the INVITEs that mean something else than a call to somebody. */
 export function onInvite(parts: Pick<WayInParts, 'calls' | 'directory' | 'settings'>): Step {
   return async (attempt) => {
+    const replaces = attempt.incoming.get('Replaces');
+    if (replaces !== undefined && attempt.caller !== undefined) {
+      attempt.taken = true;
+      return replace(parts.calls, replaces, attempt.incoming, attempt.caller);
+    }
     const code = parseCode(attempt.dialled, parts.settings.features.codes);
     if (code === undefined || attempt.caller === undefined) return undefined;
     if (attempt.caller.kind !== 'device') return { status: 404, reason: 'No such extension or number' };

@@ -1,6 +1,7 @@
 import type { DirectoryStore } from '../../stores/index.ts';
 import { answerIncoming } from '../call/answer.ts';
 import type { Call, Party } from '../call/call.ts';
+import type { FlipKind } from '../call/call-view.ts';
 import type { Calls } from '../call/calls.ts';
 import type { Endpoint } from '../call/endpoint.ts';
 import { Flip } from '../call/flip.ts';
@@ -90,11 +91,12 @@ export async function take(
   chosen: Pullable,
   incoming: Incoming,
   puller: DeviceEndpoint,
+  kind: FlipKind = 'pull',
 ): Promise<Refusal | undefined> {
   const { call, party } = chosen;
   const claim = call.operations.outrank('pull');
   if (claim === undefined) return refusals.busy;
-  const flip = new Flip(call, 'pull', party, { by: puller.device.extension, to: puller.device.extension });
+  const flip = new Flip(call, kind, party, { by: puller.device.extension, to: puller.device.extension });
   try {
     const leg = call.newLeg(party, puller, incoming);
     incoming.onCancel((reason) => leg.over(reason));

@@ -3,6 +3,7 @@ import type { Endpoint } from '../call/endpoint.ts';
 import {
   SipFailure,
   type Dialog,
+  type DialogId,
   type DialogListener,
   type Headers,
   type Incoming,
@@ -129,8 +130,11 @@ export class FakeOutgoing implements Outgoing {
     this.cancelled ??= reason;
   }
 
+  /** The early dialog that its 180 begins. */
+  readonly early: DialogId = { callId: next('call'), localTag: next('ours'), remoteTag: next('theirs') };
+
   ring(status = 180, sdp?: string): void {
-    this.listener.provisional({ status, reason: '', sdp });
+    this.listener.provisional({ status, reason: '', sdp, dialog: this.early });
   }
 
   answer(sdp = phoneSdp(5000)): FakeDialog {
