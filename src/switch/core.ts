@@ -10,6 +10,7 @@ import { FlipsByApi } from './features/flip-by-api.ts';
 import { parseDtmfLog } from './features/dtmf.ts';
 import { Keypads } from './features/keypad.ts';
 import { onInvite } from './features/on-invite.ts';
+import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
@@ -38,11 +39,12 @@ export function createCore(parts: CoreParts): Core {
     phone: {
       connected: (call, leg) => keypads.connected(call, leg),
       info: (call, leg, request) => keypads.info(call, leg, request),
-      refer: (_call, _leg, request) => request.respond(603, { reason: 'Transfer is not available' }),
+      refer: (call, leg, request) => transfer(pushing, call, leg, request),
     },
   };
-  const keypads = new Keypads({ directory, bindings, settings, rings, calls });
-  const flips = new FlipsByApi({ directory, bindings, settings, rings, calls }, keypads);
+  const pushing = { directory, bindings, settings, rings, calls };
+  const keypads = new Keypads(pushing);
+  const flips = new FlipsByApi(pushing, keypads);
   let accepting = true;
   const enter = wayIn({
     directory,

@@ -26,7 +26,10 @@ export type PushRequest = {
   /** An extension of the domain; the user's other devices when it is empty. */
   readonly extension: string;
   readonly by: string;
-  readonly kind?: FlipKind;
+  /** A `transfer` may lead out of the system, and is recorded as a push when it leads to an own device. */
+  readonly kind?: 'push' | 'transfer';
+  /** Somebody has answered, and the one who asked is about to be released. */
+  readonly answered?: () => void;
 };
 
 const refusals = {
@@ -36,14 +39,15 @@ const refusals = {
   notTalking: { status: 409, reason: 'Nobody talks yet' },
 } as const satisfies Record<string, Refusal>;
 
-/** Where a push leads; never out of the system (S0-66). */
-function planOf(parts: PushParts, { call, party, extension }: PushRequest): RingPlan | Refusal {
+/** Where a push leads; never out of the system, which is for transfers (S0-66). */
+function planOf(parts: PushParts, { call, party, extension, kind }: PushRequest): RingPlan | Refusal {
   const pusher = party.leg?.endpoint;
   const own = pusher === undefined ? undefined : userOf(pusher);
   const dialled = extension === '' ? (own?.extension ?? '') : extension;
   const plan = planFor(parts, { domain: call.domain, dialled, caller: pusher });
   if (isRefusal(plan)) return plan;
-  return parts.directory.resolve(call.domain, dialled) === undefined ? refusals.outside : plan;
+  const within = kind === 'transfer' || parts.directory.resolve(call.domain, dialled) !== undefined;
+  return within ? plan : refusals.outside;
 }
 
 /**
@@ -74,6 +78,7 @@ export class Push {
   readonly #plan: RingPlan;
   readonly #own: boolean;
   readonly #claim: Claim;
+  readonly #answered: (() => void) | undefined;
   #ring: Ring | undefined;
   #stopRingback: StopTone | undefined;
   #rings = false;
@@ -88,10 +93,9 @@ export class Push {
     this.#claim = claim;
     const pusher = party.leg === undefined ? undefined : userOf(party.leg.endpoint);
     this.#own = plan.meantFor.length === 1 && plan.meantFor[0] === pusher?.id;
-    this.flip = new Flip(call, request.kind ?? 'push', party, {
-      by,
-      ...(extension === '' ? {} : { to: extension }),
-    });
+    this.#answered = request.answered;
+    const kind: FlipKind = this.#own ? 'push' : (request.kind ?? 'push');
+    this.flip = new Flip(call, kind, party, { by, ...(extension === '' ? {} : { to: extension }) });
     // The far party is not left alone when the pusher hangs up now: what rings may still answer.
     party.awaited = () => this.#pusherLeft();
     this.done = this.#run().finally(() => {
@@ -169,6 +173,7 @@ export class Push {
     const { call, party } = this;
     this.#claim.firm();
     this.flip.answered(next.endpoint);
+    this.#answered?.();
     this.#stopRingback?.();
     try {
       const far = farParty(call, party);
