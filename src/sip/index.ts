@@ -1,4 +1,5 @@
+// The embedded signaling engine: messages, transports, transactions, dialogs. docs/sip.md says what each RFC gets.
 export * from './message/index.ts';
-export type * from './transport/types.ts';
-export type * from './transaction/types.ts';
-export type * from './dialog/types.ts';
+export * from './transport/index.ts';
+export * from './transaction/index.ts';
+export * from './dialog/index.ts';

@@ -1,4 +1,5 @@
 import {
+  branch,
   cseq,
   createResponse,
   setToTag,
@@ -58,6 +59,10 @@ class Layer implements TransactionLayer, AttemptRegistry, ServerOwner {
 
   newBranch(): string {
     return this.#ownBranch + this.#options.random.hex(8);
+  }
+
+  owns(response: SipResponse): boolean {
+    return branch(response)?.startsWith(this.#ownBranch) === true;
   }
 
   request(
@@ -221,7 +226,7 @@ class Layer implements TransactionLayer, AttemptRegistry, ServerOwner {
   /** A late refusal of an INVITE of ours is repeated until it is acknowledged, whoever still knows of the call. */
   #acknowledgeStray(response: SipResponse, flow: Flow): void {
     if (response.status < 300 || cseq(response)?.method !== 'INVITE') return;
-    if (responseKey(response)?.startsWith(this.#ownBranch) !== true) return;
+    if (!this.owns(response)) return;
     const { address, port } = flow.remote;
     const uri = `sip:${address.includes(':') ? `[${address}]` : address}:${port}`;
     this.#context.transport.sendRequest(strayAckFor(response, uri), { kind: 'flow', flow }, ignore);

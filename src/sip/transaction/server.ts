@@ -26,6 +26,7 @@ export class Server implements ServerTransaction {
   readonly callKey: string;
   readonly request: SipRequest;
   readonly flow: Flow;
+  userData: unknown;
   readonly #context: Context;
   readonly #owner: ServerOwner;
   readonly #machine: AnyMachine<ServerEvent>;

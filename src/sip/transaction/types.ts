@@ -21,6 +21,8 @@ export type ServerTransaction = {
   readonly flow: Flow;
   /** False once a final response was sent (INVITE 2xx stays Accepted for 64*T1, RFC 6026) or the transaction ended. */
   readonly open: boolean;
+  /** Whatever the user wants to find again, when a CANCEL comes for it. */
+  userData: unknown;
   /**
    * Sends a response; `false` when that is not allowed any more (a final one was sent) or at all (RFC 4320: to a
    * non-INVITE no 408 and nothing provisional but 100). A 2xx to an INVITE may be repeated.
@@ -89,6 +91,8 @@ export interface TransactionLayer {
   setUser(user: TransactionUser): void;
   /** A new branch, of the kind that this layer recognizes as its own. */
   newBranch(): string;
+  /** Whether a response answers a request that was sent from here, known still or not. */
+  owns(response: SipResponse): boolean;
   close(): void;
   describe(): object;
 }

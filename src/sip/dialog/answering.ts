@@ -1,0 +1,282 @@
+import { createResponse, setToTag, type SipResponse } from '../message/index.ts';
+import type { SendResult } from '../transport/index.ts';
+import { contactOf, endDialog, isSecure, type CoreContext } from './context.ts';
+import { cseqNumber, dialogOfRequest, parseRAck, pathOfRequest } from './dialog-state.ts';
+import type { Incoming, ReliableAnswers } from './incoming.ts';
+import { LiveDialog } from './live-dialog.ts';
+import { callerIsBehindNat } from './nat.ts';
+import { allowsUpdate } from './responses.ts';
+import { answerRule, reliableRule, Repeater } from './repeat.ts';
+import { hasOption } from './session-timer.ts';
+import type { Sessions } from './sessions.ts';
+import type { Reply, ReplyResult } from './types.ts';
+
+type Done = (result: ReplyResult) => void;
+
+/** Reliable answers that may wait for the one before them. */
+const mostQueued = 8;
+
+/** An INVITE that nobody ends is ended after this, in milliseconds. */
+const longestRingMs = 3_600_000;
+
+const needsContact = ({ request }: Incoming, status: number): boolean =>
+  (request.method === 'INVITE' && status < 300) ||
+  ((request.method === 'SUBSCRIBE' || request.method === 'UPDATE') && status >= 200 && status < 300);
+
+/** Our answers: their headers, the dialogs that they make, how long they are repeated (RFC 3261 §8.2.6, §13.3.1). */
+export class Answering {
+  readonly #context: CoreContext;
+  readonly #sessions: Sessions;
+  /** No ACK came to a 2xx of ours. */
+  onUnacknowledged: (dialog: LiveDialog) => void = () => undefined;
+  #waiting = 0;
+
+  constructor(context: CoreContext, sessions: Sessions) {
+    this.#context = context;
+    this.#sessions = sessions;
+  }
+
+  /** Requests that wait for our answer. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Takes a request into care until it is answered. */
+  admit(incoming: Incoming): void {
+    const { clock, limits, counters } = this.#context;
+    this.#waiting++;
+    incoming.dialog?.waiting.add(incoming);
+    // A re-INVITE is as urgent as any request; a new INVITE may ring.
+    const ms = incoming.isInvite ? limits.unansweredInviteMs : limits.unansweredMs;
+    incoming.limit = clock.after(ms, () => {
+      counters.unanswered++;
+      this.respond(incoming, { status: incoming.isInvite ? 480 : 500 }, () => undefined);
+    });
+  }
+
+  /** It is out of our care: answered, cancelled, detached. */
+  release(incoming: Incoming, state: 'answered' | 'cancelled' | 'detached' | 'ended'): void {
+    if (incoming.state === 'waiting' || state === 'detached') this.#waiting--;
+    incoming.state = state;
+    incoming.limit?.cancel();
+    incoming.reliable?.repeater.stop();
+    const { dialog } = incoming;
+    if (dialog === undefined) return;
+    dialog.waiting.delete(incoming);
+    if (dialog.pendingInvite === incoming) dialog.pendingInvite = undefined;
+  }
+
+  respond(incoming: Incoming, reply: Reply, done: Done): void {
+    if (incoming.state !== 'waiting' || incoming.finalQueued) {
+      return done({ ok: false, error: 'unknown-transaction', detail: 'it has its answer, or is gone' });
+    }
+    const { reliable } = incoming;
+    const isSuccess = reply.status >= 200 && reply.status < 300;
+    const wantsReliable = this.#wantsReliable(incoming, reply);
+    if (wantsReliable && !this.#peerKnowsReliable(incoming)) {
+      return done({ ok: false, error: 'no-100rel', detail: 'the peer does not support 100rel' });
+    }
+    // RFC 3262 §3: one reliable answer at a time, and no 2xx while an offer or answer in one waits for its PRACK.
+    const blocks = reliable?.unacknowledged !== undefined;
+    if (blocks && (wantsReliable || (isSuccess && (reliable.unacknowledged?.body.length ?? 0) > 0))) {
+      if (reliable.queue.length >= mostQueued) {
+        return done({ ok: false, error: 'prack-pending', detail: 'too many answers wait for a PRACK' });
+      }
+      incoming.finalQueued = isSuccess;
+      reliable.queue.push(() => this.#send(incoming, reply, done));
+      return;
+    }
+    this.#send(incoming, reply, done);
+  }
+
+  /** Whether a PRACK acknowledges what waits for one; the next in the queue goes out (RFC 3262 §3). */
+  acknowledge(dialog: LiveDialog, rackValue: string | undefined): boolean {
+    const rack = parseRAck(rackValue);
+    const open = dialog.openReliable;
+    if (rack === undefined || rack.rseq !== open?.rseq || rack.cseq !== open.cseq) return false;
+    dialog.openReliable = undefined;
+    const reliable = dialog.pendingInvite?.reliable;
+    if (reliable !== undefined) reliable.unacknowledged = undefined;
+    reliable?.repeater.stop();
+    return true;
+  }
+
+  /** Sends what waited for the PRACK, once the PRACK itself was handed up. */
+  drain(invite: Incoming | undefined): void {
+    const reliable = invite?.reliable;
+    if (invite?.state !== 'waiting' || reliable === undefined) return;
+    while (reliable.unacknowledged === undefined) {
+      const next = reliable.queue.shift();
+      if (next === undefined) return;
+      invite.finalQueued = false;
+      next();
+    }
+  }
+
+  #wantsReliable({ isInvite }: Incoming, { status, headers }: Reply): boolean {
+    if (!isInvite || status <= 100 || status >= 200 || headers === undefined) return false;
+    return [...headers].some(
+      ({ name, value }) => name.toLowerCase() === 'require' && /\b100rel\b/i.test(value),
+    );
+  }
+
+  #peerKnowsReliable({ request }: Incoming): boolean {
+    return hasOption(request, 'Supported', '100rel') || hasOption(request, 'Require', '100rel');
+  }
+
+  #send(incoming: Incoming, reply: Reply, done: Done): void {
+    if (incoming.state !== 'waiting') {
+      return done({ ok: false, error: 'unknown-transaction', detail: 'it has its answer, or is gone' });
+    }
+    const { status } = reply;
+    if (status > 100) this.#tag(incoming, reply.toTag);
+    const response = this.#build(incoming, reply);
+    if (incoming.isInvite && status > 100 && status < 300) this.#intoDialog(incoming, response);
+    const isReliable = this.#wantsReliable(incoming, reply);
+    if (isReliable) this.#number(incoming, response);
+    const { dialog } = incoming;
+    if (incoming.request.method === 'UPDATE' && status >= 200 && status < 300 && dialog !== undefined) {
+      this.#sessions.remember(dialog, response);
+      this.#sessions.onAnswer(dialog, incoming.request, response);
+    }
+    reply.prepare?.(response, this.#listenerOf(incoming));
+    const sent = incoming.transaction.respond(response, (result) =>
+      done(this.#resultOf(incoming, response, result)),
+    );
+    if (!sent) {
+      this.release(incoming, 'ended');
+      return done({
+        ok: false,
+        error: 'unknown-transaction',
+        detail: 'the transaction takes no such answer',
+      });
+    }
+    if (isReliable) incoming.reliable?.repeater.start();
+    if (status >= 200) this.#settle(incoming, response);
+    else if (status > 100) this.#ring(incoming);
+  }
+
+  /** Somebody takes care of it: it may take as long as people let it ring. */
+  #ring(incoming: Incoming): void {
+    incoming.limit?.cancel();
+    incoming.limit = this.#context.clock.after(longestRingMs, () =>
+      this.respond(incoming, { status: 480 }, () => undefined),
+    );
+  }
+
+  #tag(incoming: Incoming, wanted: string | undefined): void {
+    if (!incoming.tagged && wanted !== undefined && wanted !== '') incoming.localTag = wanted;
+    incoming.tagged = true;
+  }
+
+  #listenerOf({ event }: Incoming) {
+    return this.#context.transport.listenerFor({ kind: 'flow', flow: event.flow });
+  }
+
+  #build(incoming: Incoming, reply: Reply): SipResponse {
+    const { request } = incoming;
+    const response = createResponse(request, reply.status, reply.reason, reply.headers);
+    if (reply.body !== undefined) response.body = reply.body;
+    if (reply.status > 100) setToTag(response, incoming.localTag);
+    if (reply.status > 100 && needsContact(incoming, reply.status) && !response.headers.has('Contact')) {
+      const known = incoming.dialog?.localContact ?? '';
+      const own = () => contactOf(this.#listenerOf(incoming), undefined, isSecure(request.uri));
+      response.headers.add('Contact', known === '' ? own() : known);
+    }
+    return response;
+  }
+
+  /** The dialog of an INVITE that is being answered (RFC 3261 §12.1.1). */
+  #intoDialog(incoming: Incoming, response: SipResponse): void {
+    const dialog = incoming.dialog ?? this.#makeDialog(incoming);
+    dialog.localContact = response.headers.get('Contact') ?? dialog.localContact;
+    this.#sessions.remember(dialog, response);
+    if (response.status >= 200) this.#sessions.onAnswer(dialog, incoming.request, response);
+  }
+
+  #makeDialog(incoming: Incoming): LiveDialog {
+    const { request, event } = incoming;
+    const { natDetection, dialogs } = this.#context;
+    const path = pathOfRequest(request);
+    const dialog = new LiveDialog(dialogOfRequest(request, incoming.localTag), path, 0);
+    dialog.remoteCSeq = cseqNumber(request);
+    dialog.localCSeq = Math.floor(this.#context.random.unit() * 0x3fffffff);
+    dialog.flow = event.flow;
+    const peer = { target: path.remoteTarget, routeSet: path.routeSet, flow: event.flow };
+    dialog.behindNat = callerIsBehindNat(peer, natDetection);
+    dialog.peerTakesUpdate = allowsUpdate(request.headers.list('Allow'));
+    dialog.waiting.add(incoming);
+    if (incoming.isInvite) dialog.pendingInvite = incoming;
+    incoming.dialog = dialog;
+    dialogs.add(dialog);
+    return dialog;
+  }
+
+  /** RSeq (RFC 3262 §3), and a repeater until the PRACK comes. */
+  #number(incoming: Incoming, response: SipResponse): void {
+    const reliable = (incoming.reliable ??= this.#newReliable(incoming));
+    reliable.rseq++;
+    reliable.unacknowledged = response;
+    response.headers.set('RSeq', String(reliable.rseq));
+    const { dialog, request } = incoming;
+    if (dialog !== undefined) dialog.openReliable = { rseq: reliable.rseq, cseq: cseqNumber(request) };
+  }
+
+  #newReliable(incoming: Incoming): ReliableAnswers {
+    const { clock, timers, random } = this.#context;
+    const repeater = new Repeater(clock, reliableRule(timers), {
+      send: () => {
+        const response = incoming.reliable?.unacknowledged;
+        if (response !== undefined) incoming.transaction.respond(response);
+      },
+      giveUp: () => {
+        incoming.finalQueued = false;
+        this.respond(incoming, { status: 504 }, () => undefined);
+      },
+    });
+    return { rseq: Math.floor(random.unit() * 0xffff), unacknowledged: undefined, repeater, queue: [] };
+  }
+
+  /** A final answer: the request is done with, its dialog confirmed or over. */
+  #settle(incoming: Incoming, response: SipResponse): void {
+    const isSuccess = response.status < 300;
+    const { method } = incoming.request;
+    if (isSuccess && method === 'SUBSCRIBE' && !incoming.inDialog) {
+      const dialog = this.#makeDialog(incoming);
+      dialog.localContact = response.headers.get('Contact') ?? '';
+      dialog.state = 'confirmed';
+    }
+    this.release(incoming, 'answered');
+    const { dialog } = incoming;
+    if (dialog === undefined) return;
+    if (method === 'INVITE' && isSuccess) this.#awaitAck(incoming, dialog, response);
+    else if (method === 'INVITE' && !incoming.inDialog) endDialog(this.#context, dialog, 'rejected');
+    else if (isSuccess && method === 'NOTIFY' && dialog.method === 'SUBSCRIBE') {
+      const ended = /^\s*terminated\b/i.test(incoming.request.headers.get('Subscription-State') ?? '');
+      if (ended) endDialog(this.#context, dialog, 'subscription-ended');
+    }
+  }
+
+  /** RFC 3261 §13.3.1.4: a 2xx is repeated here, over any transport, until its ACK comes. */
+  #awaitAck(incoming: Incoming, dialog: LiveDialog, response: SipResponse): void {
+    const { clock, timers, counters } = this.#context;
+    const number = cseqNumber(incoming.request);
+    dialog.state = 'confirmed';
+    const repeater = new Repeater(clock, answerRule(timers), {
+      send: () => void incoming.transaction.respond(response),
+      giveUp: () => {
+        dialog.openAnswers.delete(number);
+        counters.ackTimeouts++;
+        this.onUnacknowledged(dialog);
+      },
+    });
+    dialog.openAnswers.set(number, { invite: incoming, repeater });
+    repeater.start();
+  }
+
+  #resultOf(incoming: Incoming, message: SipResponse, result: SendResult): ReplyResult {
+    if (!result.ok) return { ok: false, error: 'closed', detail: result.detail };
+    const { flow, bytes } = result;
+    return { ok: true, message, flow, bytes, dialog: incoming.dialog };
+  }
+}
