@@ -88,7 +88,10 @@ export async function connect(
   let hostports = '';
   const first = new Promise<void>((done, failed) => {
     srf.on('connect', (error, where) => {
-      if (error instanceof Error) return failed(new Error(`${engine}: ${error.message}`));
+      if (error instanceof Error) {
+        srf.disconnect();
+        return failed(new Error(`${engine}: ${error.message}`));
+      }
       state = 'connected';
       hostports = where ?? '';
       log.info({ engine }, 'connected to the signaling engine');
