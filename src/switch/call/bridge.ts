@@ -11,31 +11,42 @@ export const capabilities: Headers = {
 };
 
 /**
- * Joins the leg that won with the caller: the media engine connects the two, and the caller gets its 200. Rejects when
- * the media cannot be connected, or when the caller has gone meanwhile.
+ * Joins the leg that won with the caller: the media engine connects the two, and the caller gets its 200. `rungAs` is the
+ * leg in whose name the winner was rung, which is another one when the caller changed devices meanwhile. Rejects when the
+ * media cannot be connected, or when the caller has gone.
  */
-export async function bridge(call: Call, winner: Leg): Promise<void> {
+export async function bridge(call: Call, winner: Leg, rungAs: Leg): Promise<void> {
   const caller = call.caller.leg;
   if (caller?.incoming === undefined || call.phase !== 'ringing')
     throw new SipFailure(487, 'The caller has gone');
   call.callee.leg = winner;
   const forCaller =
     winner.incoming === undefined
-      ? await call.media.answer(caller, winner.branch, winner)
+      ? await call.media.answer(rungAs, winner.branch, winner)
       : await answerIncoming(call, call.callee, winner);
   if (winner.state === 'ended') throw new SipFailure(480, 'The called side hung up');
-  caller.local = forCaller;
-  const delayed = caller.incoming.body === '';
-  const dialog = await caller.incoming.accept(
-    forCaller,
-    { ...connectedHeaders(call.callee.identity), ...capabilities },
-    delayed ? (sdp) => void call.operations.run(() => callerSays(call, caller, sdp)) : undefined,
-  );
-  call.establish(caller, dialog);
+  if (caller === rungAs) await answerCaller(call, caller, forCaller);
+  else {
+    await answerIncoming(call, call.caller, caller);
+    await call.media.release(rungAs.tag);
+  }
   // The winner may have hung up while the 200 was on its way out.
   if (call.callee.leg.state === 'ended') throw new SipFailure(480, 'The called side hung up');
   call.talks();
   for (const leg of [caller, winner]) call.context.phone.connected(call, leg);
+}
+
+async function answerCaller(call: Call, caller: Leg, sdp: string): Promise<void> {
+  const { incoming } = caller;
+  if (incoming === undefined) return;
+  caller.local = sdp;
+  const delayed = incoming.body === '';
+  const dialog = await incoming.accept(
+    sdp,
+    { ...connectedHeaders(call.callee.identity), ...capabilities },
+    delayed ? (said) => void call.operations.run(() => callerSays(call, caller, said)) : undefined,
+  );
+  call.establish(caller, dialog);
 }
 
 /** The caller of a delayed offer (RFC 3264 §4) says in its ACK what the placeholder stood for. */

@@ -40,6 +40,13 @@ export type Party = {
   awaited: (() => void) | undefined;
 };
 
+/** Who keeps the calls. */
+export interface CallKeeper {
+  /** The call is, or may become, that user's. */
+  concerns(call: Call, userId: string): void;
+  ended(call: Call): void;
+}
+
 export const normalClearing: Reason = { cause: 200, text: 'Call ended' };
 
 /** One conversation. Its id never changes, whatever devices it passes through. */
@@ -56,12 +63,13 @@ export class Call {
   readonly legs: Leg[] = [];
   readonly flips: FlipView[] = [];
   readonly decisions: string[] = [];
-  /** Users whose call it is, besides those of its legs: whoever it was meant for. */
-  readonly meantFor = new Set<string>();
+  /** Users that it ever concerned. */
+  readonly everyUser = new Set<string>();
   phase: 'ringing' | 'talking' | 'ended' = 'ringing';
   /** What rings for it now: at its start the callee's devices, later the target of a push. */
   ringing: Ring | undefined;
-  readonly #onEnd: (call: Call) => void;
+  readonly #keeper: CallKeeper;
+  readonly #meantFor = new Set<string>();
   /** Wall-clock milliseconds. */
   readonly startedAt: number;
   #ringingAt: number | undefined;
@@ -73,7 +81,7 @@ export class Call {
   constructor(
     context: CallContext,
     who: { readonly caller: Identity; readonly callee: Identity },
-    onEnd: (call: Call) => void,
+    keeper: CallKeeper,
   ) {
     this.id = context.random.hex(16);
     this.context = context;
@@ -94,7 +102,7 @@ export class Call {
     };
     this.media = new MediaSession(context.engine, this.id);
     this.log = context.log.child({ call: this.id });
-    this.#onEnd = onEnd;
+    this.#keeper = keeper;
     this.startedAt = context.clock.wall();
   }
 
@@ -109,7 +117,23 @@ export class Call {
       ...(incoming === undefined ? {} : { incoming }),
     });
     this.legs.push(leg);
+    const user = userOf(endpoint);
+    if (user !== undefined) this.#concerns(user.id);
     return leg;
+  }
+
+  /** Notes whose call it is while it rings. */
+  isMeantFor(userIds: readonly string[]): void {
+    for (const userId of userIds) {
+      this.#meantFor.add(userId);
+      this.#concerns(userId);
+    }
+  }
+
+  #concerns(userId: string): void {
+    if (this.everyUser.has(userId)) return;
+    this.everyUser.add(userId);
+    this.#keeper.concerns(this, userId);
   }
 
   party(side: Side): Party {
@@ -178,17 +202,18 @@ export class Call {
     this.ringing?.stop(reason, { status: 487, reason: reason.text, contacts: [] });
     for (const leg of this.legs) leg.end(reason, refusal);
     this.media.close().catch((error: unknown) => this.log.warn({ error: String(error) }, 'media not closed'));
-    this.#onEnd(this);
+    this.#keeper.ended(this);
     this.context.events.emit('ended', this.view());
   }
 
-  /** Users who may see and move it. */
+  /** Users who may see and move it: those who talk, and while it rings those whom it is meant for. */
   users(): ReadonlySet<string> {
-    const users = new Set(this.phase === 'ringing' ? this.meantFor : []);
-    for (const leg of this.legs) {
-      const user = userOf(leg.endpoint);
-      if (user !== undefined) users.add(user.id);
-    }
+    const users = new Set(this.phase === 'ringing' ? this.#meantFor : []);
+    for (const { leg, next } of [this.caller, this.callee])
+      for (const one of [leg, next]) {
+        const user = one === undefined ? undefined : userOf(one.endpoint);
+        if (user !== undefined) users.add(user.id);
+      }
     return users;
   }
 

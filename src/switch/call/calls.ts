@@ -1,17 +1,29 @@
-import type { Call } from './call.ts';
+import type { Call, CallKeeper } from './call.ts';
 import type { Leg } from './leg.ts';
 import type { DialogId } from './signaling.ts';
 
-/** The live calls. */
-export class Calls {
+/** The live calls, found by id and by user without looking at the others. */
+export class Calls implements CallKeeper {
   readonly #byId = new Map<string, Call>();
+  readonly #byUser = new Map<string, Set<Call>>();
 
   add(call: Call): void {
     this.#byId.set(call.id, call);
   }
 
-  remove(call: Call): void {
+  concerns(call: Call, userId: string): void {
+    const calls = this.#byUser.get(userId);
+    if (calls === undefined) this.#byUser.set(userId, new Set([call]));
+    else calls.add(call);
+  }
+
+  ended(call: Call): void {
     this.#byId.delete(call.id);
+    for (const userId of call.everyUser) {
+      const calls = this.#byUser.get(userId);
+      calls?.delete(call);
+      if (calls?.size === 0) this.#byUser.delete(userId);
+    }
   }
 
   get(id: string): Call | undefined {
@@ -27,8 +39,9 @@ export class Calls {
     return [...this.#byId.values()].toReversed();
   }
 
+  /** Calls that are the user's now, newest first. */
   ofUser(userId: string): Call[] {
-    return this.all().filter((call) => call.users().has(userId));
+    return [...(this.#byUser.get(userId) ?? [])].toReversed().filter((call) => call.users().has(userId));
   }
 
   /** The leg whose dialog this is, confirmed or early (RFC 3891 §3). */

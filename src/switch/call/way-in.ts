@@ -15,6 +15,7 @@ import type { Calls } from './calls.ts';
 import { identityOf, userOf, type Endpoint } from './endpoint.ts';
 import { better } from './fork.ts';
 import { asksPrivacy, fromHeader } from './identity.ts';
+import type { Leg } from './leg.ts';
 import { mediaRefusal } from './media-session.ts';
 import { Ring, type RingOutcome } from './ring.ts';
 import { placeholderOffer } from './session-description.ts';
@@ -131,15 +132,16 @@ function route(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   if (isRefusal(plan)) return plan;
   attempt.plan = plan;
   const who = { caller: identityOf(caller, asksPrivacy(incoming)), callee: plan.callee };
-  const call = new Call(parts.context, who, (ended) => parts.calls.remove(ended));
+  const call = new Call(parts.context, who, parts.calls);
   attempt.call = call;
   call.decisions.push(plan.decision);
-  for (const user of plan.meantFor) call.meantFor.add(user);
+  call.isMeantFor(plan.meantFor);
   const leg = call.newLeg(call.caller, caller, incoming);
   if (leg.sdp === '') leg.sdp = placeholderOffer;
   call.caller.leg = leg;
   incoming.onCancel((reason) => {
-    leg.over(reason);
+    // Another device of the caller may have taken the call over meanwhile.
+    if (!leg.over(reason) || call.caller.leg !== leg) return;
     call.end('caller', reason ?? { cause: 487, text: 'Cancelled by the caller' });
   });
   parts.calls.add(call);
@@ -150,12 +152,14 @@ function route(parts: WayInParts, attempt: Attempt): Refusal | undefined {
 async function ring(parts: WayInParts, attempt: Attempt): Promise<Refusal | undefined> {
   const { call } = attempt;
   if (call === undefined) return { status: 500, reason: 'Nothing to ring' };
-  const outcome = await ringInTurn(parts, attempt, call);
+  const rungAs = call.caller.leg;
+  if (rungAs === undefined) return { status: 500, reason: 'Nobody calls' };
+  const outcome = await ringInTurn(parts, attempt, call, rungAs);
   call.ringing = undefined;
   if (call.phase === 'ended') return undefined;
   if (outcome.kind === 'lost') return forCaller(outcome.failure);
   try {
-    await bridge(call, outcome.leg);
+    await bridge(call, outcome.leg, rungAs);
     return undefined;
   } catch (error) {
     call.log.warn({ error: String(error) }, 'not bridged');
@@ -166,12 +170,17 @@ async function ring(parts: WayInParts, attempt: Attempt): Promise<Refusal | unde
 }
 
 /** Rings one stage after the other until somebody answers or nobody is left. */
-async function ringInTurn(parts: WayInParts, attempt: Attempt, call: Call): Promise<RingOutcome> {
+async function ringInTurn(
+  parts: WayInParts,
+  attempt: Attempt,
+  call: Call,
+  rungAs: Leg,
+): Promise<RingOutcome> {
   let best: InviteFailure | undefined;
   for (const stage of attempt.plan?.stages ?? []) {
     const targets = stage.targets();
     if (targets.length === 0) continue;
-    const current = openRing(parts, attempt, call, stage);
+    const current = openRing({ parts, attempt, call, rungAs }, stage);
     for (const target of targets) current.join(target);
     // oxlint-disable-next-line no-await-in-loop -- one stage after the other is the point
     const outcome = await current.result;
@@ -182,9 +191,15 @@ async function ringInTurn(parts: WayInParts, attempt: Attempt, call: Call): Prom
   return { kind: 'lost', failure: best ?? { status: 480, reason: 'Not registered', contacts: [] } };
 }
 
-function openRing(parts: WayInParts, attempt: Attempt, call: Call, stage: Stage): Ring {
+type Ringing = {
+  readonly parts: WayInParts;
+  readonly attempt: Attempt;
+  readonly call: Call;
+  readonly rungAs: Leg;
+};
+
+function openRing({ parts, attempt, call, rungAs: from }: Ringing, stage: Stage): Ring {
   const { incoming, maxForwards } = attempt;
-  const from = call.caller.leg ?? call.newLeg(call.caller, attempt.caller as Endpoint, incoming);
   const ring = new Ring(call, {
     party: call.callee,
     from,
@@ -194,12 +209,14 @@ function openRing(parts: WayInParts, attempt: Attempt, call: Call, stage: Stage)
     late: (binding) => stage.late(binding),
     redirect: (contacts) => redirectTargets(parts, call.domain, contacts),
     announce: () => {
-      incoming.progress(180);
+      call.caller.leg?.incoming?.progress(180);
       call.rings();
     },
     earlyMedia: (sdp, leg) => {
       call.media.answer(from, leg.branch, { tag: leg.tag, sdp }).then(
-        (body) => incoming.progress(183, { body }),
+        (body) => {
+          if (call.caller.leg === from) incoming.progress(183, { body });
+        },
         (error: unknown) => call.log.info({ error: String(error) }, 'no early media'),
       );
       call.rings();

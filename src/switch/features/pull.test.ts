@@ -288,4 +288,35 @@ describe('pull', () => {
     );
     assert.equal(tags.size, 5);
   });
+
+  it("a user's own call that still rings is pulled by the user's other device, and by nobody else's", async () => {
+    const desk = await world.dial('1001', '200');
+    world.at('2001').ring();
+    assert.equal((await world.dial('2002', '*331001')).final?.status, 403);
+    const mobile = await world.dial('1002', '*33');
+    assert.deepEqual([desk.final?.status, desk.final?.reason], [487, moved.text]);
+    assert.deepEqual(mobile.progresses, [180]);
+    const callee = world.at('2001').answer();
+    await settle();
+    assert.equal(mobile.final?.status, 200);
+    assert.ok(callee.up);
+    assert.deepEqual(callee.reinvites, []);
+    assert.equal(result().at(-1), 'moved');
+    callee.hangUp();
+    assert.ok(!mobile.dialog.up);
+  });
+
+  it("a puller of the own ringing call that gives up cancels it; the callee's refusal reaches the puller", async () => {
+    await world.dial('1001', '200');
+    const mobile = await world.dial('1002', '*33');
+    mobile.cancel();
+    await settle();
+    assert.ok(world.at('2001').cancelled);
+    await world.dial('1001', '2002');
+    const again = await world.dial('1002', '*33');
+    world.at('2002').fail(486);
+    await settle();
+    assert.equal(again.final?.status, 486);
+    assert.equal(world.core.calls.size, 0);
+  });
 });

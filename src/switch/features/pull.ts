@@ -8,7 +8,7 @@ import { Flip } from '../call/flip.ts';
 import type { Leg } from '../call/leg.ts';
 import { mediaRefusal } from '../call/media-session.ts';
 import { SipFailure, type Incoming, type Refusal } from '../call/signaling.ts';
-import { swap } from '../call/swap.ts';
+import { moved, swap } from '../call/swap.ts';
 import { chooseCall, type Candidate } from './choose-call.ts';
 
 type DeviceEndpoint = Extract<Endpoint, { kind: 'device' }>;
@@ -80,9 +80,15 @@ export function candidates(
           state: call.other(party).leg?.holds || party.leg?.holds ? ('held' as const) : ('talking' as const),
           startedAt,
         }));
+    if (call.phase !== 'ringing') return [];
     const ringing = (call.ringing?.legs ?? []).filter(isSource);
-    if (call.phase !== 'ringing' || ringing.length === 0) return [];
-    return [{ what: { call, party: call.callee, legs: ringing }, state: 'ringing' as const, startedAt }];
+    if (ringing.length > 0)
+      return [{ what: { call, party: call.callee, legs: ringing }, state: 'ringing', startedAt }];
+    // The user's own call that still rings elsewhere.
+    const { leg } = call.caller;
+    return isSource(leg)
+      ? [{ what: { call, party: call.caller, legs: [leg] }, state: 'ringing', startedAt }]
+      : [];
   });
 }
 
@@ -100,7 +106,8 @@ export async function take(
   try {
     const leg = call.newLeg(party, puller, incoming);
     incoming.onCancel((reason) => leg.over(reason));
-    if (call.phase === 'ringing') return await takeRinging(call, leg, flip);
+    if (call.phase === 'ringing')
+      return await (party === call.caller ? takeOutgoing : takeRinging)(call, leg, flip);
     const measures = await swap(call, party, {
       next: leg,
       connect: async (confirmed) => {
@@ -128,6 +135,27 @@ async function takeRinging(call: Call, leg: Leg, flip: Flip): Promise<Refusal | 
   }
   await settled(call, leg);
   if (leg.state !== 'active') throw new SipFailure(480, 'The call could not be answered');
+  flip.answered(leg.endpoint);
+  flip.moved({});
+  return undefined;
+}
+
+/** The user's own call goes on ringing at the other side; from here on the puller is who waits for the answer. */
+async function takeOutgoing(call: Call, leg: Leg, flip: Flip): Promise<Refusal | undefined> {
+  const old = call.caller.leg;
+  const { incoming } = leg;
+  if (incoming === undefined || old === undefined || leg.state === 'ended') return refusals.nothing;
+  call.caller.leg = leg;
+  incoming.onCancel((reason) => {
+    if (leg.over(reason)) call.end('caller', reason ?? { cause: 487, text: 'Cancelled by the caller' });
+  });
+  incoming.progress(180);
+  old.end(moved);
+  await settled(call, leg);
+  if (leg.state !== 'active') {
+    flip.failed('Nobody answered');
+    return undefined;
+  }
   flip.answered(leg.endpoint);
   flip.moved({});
   return undefined;

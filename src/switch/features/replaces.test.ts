@@ -60,7 +60,10 @@ describe('INVITE with Replaces (RFC 3891)', () => {
     const desk = world.at('1001').answer();
     await settle();
     const status = async (from: string, headers: object) => (await invite(from, headers)).final?.status;
-    assert.equal(await status('1002', header({ ...desk, localTag: 'other' })), 481);
+    assert.equal(
+      await status('1002', header({ callId: desk.callId, localTag: 'other', remoteTag: desk.remoteTag })),
+      481,
+    );
     assert.equal(await status('2002', header(desk)), 403);
     assert.equal(await status('1002', { Replaces: 'nonsense' }), 400);
     assert.ok(desk.up);
