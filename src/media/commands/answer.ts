@@ -4,7 +4,8 @@ import { applyDescription } from '../relay/describe.ts';
 import type { Party } from '../relay/party.ts';
 import type { Relay } from '../relay/relay.ts';
 import { parseFlags } from './flags.ts';
-import { equip, familyOf, needSdp, passOn } from './negotiate.ts';
+import { startRecording } from './recording.ts';
+import { equip, familyOf, needSdp, noteWishes, passOn } from './negotiate.ts';
 import { need, needCall, needCallId, Refusal } from './refusal.ts';
 
 /**
@@ -22,18 +23,22 @@ export function answer(relay: Relay, request: NgDictionary): NgDictionary {
   const from = call.byTag(fromTag);
   if (from === undefined) throw new Refusal('From-tag given, but no such tag exists');
   const to = whoAnswers(call, from, toTag, flags.viaBranch);
-  if (flags.label !== undefined) to.label = flags.label;
   equip(call, to, sdp, familyOf(sdp));
   applyDescription(to, sdp);
+  for (const stream of to.streams)
+    if (stream.security !== undefined && !stream.rejected && !stream.security.accept(stream.cryptos))
+      throw new Refusal('No usable SDES crypto suite');
   const family = from.streams.find((s) => s.rtp.advertised !== undefined)?.rtp.advertised?.address;
   const text = passOn(relay, [to, from], sdp, {
     flags,
     role: 'answer',
     family: flags.family ?? (family?.includes(':') === true ? 'IP6' : 'IP4'),
   });
+  noteWishes(to, flags);
   call.connect(from, to);
   call.refresh(from);
   call.refresh(to);
+  if (flags.recordCall === true) startRecording(relay, call);
   return { sdp: text };
 }
 

@@ -1,7 +1,7 @@
 import { ngText, type NgDictionary } from '../../ng/index.ts';
-import { connectionOf, parseSdp, printSdp, type Sdp } from '../../sdp/index.ts';
+import { connectionOf, parseSdp, printSdp, type Sdp, type SdpDirection } from '../../sdp/index.ts';
 import type { Call } from '../relay/call.ts';
-import { describe, isComplete } from '../relay/describe.ts';
+import { describe, isComplete, Unacceptable, type DescribeOptions } from '../relay/describe.ts';
 import type { Party } from '../relay/party.ts';
 import type { Relay } from '../relay/relay.ts';
 import type { Flags } from './flags.ts';
@@ -34,6 +34,23 @@ export function equip(call: Call, party: Party, sdp: Sdp, family: 'IP4' | 'IP6')
   }
 }
 
+export type PassOn = {
+  readonly flags: Flags;
+  readonly role: 'offer' | 'answer';
+  readonly family: 'IP4' | 'IP6';
+  readonly direction?: SdpDirection;
+};
+
+/** How to describe, from the flags of a request. */
+export const describeOptions = (relay: Relay, how: PassOn): DescribeOptions => ({
+  ...how.flags,
+  role: how.role,
+  direction: how.direction,
+  family: relay.family(how.family),
+  address: (family) => relay.address(family),
+  rtcpAttribute: !how.flags.set.has('no-rtcp-attribute'),
+});
+
 /** Prints `from`'s description for `to`. */
 export function passOn(
   relay: Relay,
@@ -41,19 +58,19 @@ export function passOn(
   sdp: Sdp,
   how: PassOn,
 ): string {
-  const { flags, role, family } = how;
-  const described = describe(parties[0], parties[1], sdp, {
-    ...flags,
-    role,
-    family: relay.family(family),
-    address: (f) => relay.address(f),
-    rtcpAttribute: !flags.set.has('no-rtcp-attribute'),
-  });
-  return printSdp(described);
+  const protocol = how.flags.transportProtocol ?? '';
+  if ([protocol, ...sdp.media.map((m) => m.protocol)].some((p) => /^(UDP|TCP)\/TLS\//.test(p)))
+    throw new Refusal('DTLS-SRTP is not supported by this engine');
+  try {
+    return printSdp(describe(parties[0], parties[1], sdp, describeOptions(relay, how)));
+  } catch (error) {
+    throw error instanceof Unacceptable ? new Refusal(error.message) : error;
+  }
 }
 
-export type PassOn = {
-  readonly flags: Flags;
-  readonly role: 'offer' | 'answer';
-  readonly family: 'IP4' | 'IP6';
-};
+/** What a description's sender is to be known as and watched for. */
+export function noteWishes(party: Party, flags: Flags): void {
+  if (flags.label !== undefined) party.label = flags.label;
+  if (flags.set.has('detect-DTMF')) party.detectsDigits = true;
+  if (flags.set.has('block-DTMF')) party.dtmfBlocked = true;
+}

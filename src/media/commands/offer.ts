@@ -4,7 +4,8 @@ import { applyDescription } from '../relay/describe.ts';
 import type { Party } from '../relay/party.ts';
 import type { Relay } from '../relay/relay.ts';
 import { parseFlags, type Flags } from './flags.ts';
-import { equip, familyOf, needSdp, passOn } from './negotiate.ts';
+import { startRecording } from './recording.ts';
+import { equip, familyOf, needSdp, noteWishes, passOn } from './negotiate.ts';
 import { need, needCallId } from './refusal.ts';
 
 /** The description of one side, to be passed on to the other: which streams there are, and ports for both. */
@@ -19,7 +20,7 @@ export function offer(relay: Relay, request: NgDictionary): NgDictionary {
     call.lastSignal = relay.clock.wall();
     const from = call.byTag(fromTag) ?? call.add(fromTag, undefined);
     const to = otherSide(call, from, { toTag: ngText(request, 'to-tag'), viaBranch: flags.viaBranch });
-    if (flags.label !== undefined) from.label = flags.label;
+    noteWishes(from, flags);
     return { sdp: carryOut(relay, { call, from, to }, sdp, flags) };
   } catch (error) {
     if (fresh) relay.end(call);
@@ -46,6 +47,7 @@ function carryOut(
   }
   const text = passOn(relay, [from, to], sdp, { flags, role: 'offer', family: flags.family ?? family });
   call.refresh(from);
+  if (flags.recordCall === true) startRecording(relay, call);
   return text;
 }
 

@@ -1,5 +1,6 @@
 import { ngText, type NgDictionary } from '../../ng/index.ts';
 import type { Call } from '../relay/call.ts';
+import type { QualitySample } from '../links/reports.ts';
 import type { Endpoint, Latch } from '../relay/latch.ts';
 import type { Party } from '../relay/party.ts';
 import type { Relay } from '../relay/relay.ts';
@@ -28,7 +29,13 @@ export function describeCall(call: Call): NgDictionary {
     created: seconds(call.created),
     created_us: micros(call.created),
     'last signal': seconds(call.lastSignal),
-    SSRC: {},
+    SSRC: quality(streams),
+    turns: call.turns.map((turn) => ({
+      ...turn,
+      at: seconds(turn.at),
+      gap_us: Math.round(turn.gapMs * 1000),
+    })),
+    ...(call.recording === undefined ? {} : { recording: call.recording.path }),
     tags,
     totals: {
       RTP: total(streams.map((s) => s.received)),
@@ -36,6 +43,49 @@ export function describeCall(call: Call): NgDictionary {
     },
   };
 }
+
+/** By the SSRC that each party sends: loss and MOS as rtpengine has them, MOS times ten, times in microseconds. */
+function quality(streams: readonly Stream[]): NgDictionary {
+  const found: Record<string, NgDictionary> = {};
+  for (const { reception, reports } of streams) {
+    const { samples } = reports;
+    if (reception.received === 0) continue;
+    const loss = { 'cumulative loss': Math.max(0, reception.lost), received: reception.received };
+    if (samples.length === 0) {
+      found[String(reception.ssrc)] = loss;
+      continue;
+    }
+    const sorted = [...samples].sort((a, b) => a.mos - b.mos);
+    const mean = (pick: (s: QualitySample) => number) =>
+      samples.reduce((sum, s) => sum + pick(s), 0) / samples.length;
+    const average = {
+      mos: mean((s) => s.mos),
+      roundTripMs: mean((s) => s.roundTripMs),
+      jitterMs: mean((s) => s.jitterMs),
+      lossPercent: mean((s) => s.lossPercent),
+      at: samples[0]!.at,
+    };
+    found[String(reception.ssrc)] = {
+      ...loss,
+      'average MOS': { ...sampleOf(average), samples: samples.length },
+      'lowest MOS': { ...sampleOf(sorted[0]!), 'reported at': seconds(sorted[0]!.at) },
+      'highest MOS': { ...sampleOf(sorted.at(-1)!), 'reported at': seconds(sorted.at(-1)!.at) },
+      'MOS progression': {
+        interval: 5,
+        entries: samples.map((s) => ({ ...sampleOf(s), 'reported at': seconds(s.at) })),
+      },
+    };
+  }
+  return found;
+}
+
+const sampleOf = (sample: QualitySample): NgDictionary => ({
+  MOS: Math.round(sample.mos * 10),
+  'round-trip time': Math.round(sample.roundTripMs * 1000),
+  'round-trip time leg': Math.round(sample.roundTripMs * 1000),
+  jitter: Math.round(sample.jitterMs),
+  'packet loss': Math.round(sample.lossPercent),
+});
 
 const total = (counters: readonly Counters[]): NgDictionary => ({
   packets: counters.reduce((sum, c) => sum + c.packets, 0),
@@ -64,7 +114,7 @@ function describeParty(party: Party): NgDictionary {
 }
 
 function describeStream(stream: Stream): NgDictionary {
-  const codec = stream.told[0] ?? stream.codecs[0];
+  const codec = stream.codecReceived;
   return {
     index: stream.index + 1,
     type: stream.kind,
@@ -75,10 +125,17 @@ function describeStream(stream: Stream): NgDictionary {
       'initialized',
       ...(stream.rejected ? [] : ['send', 'recv']),
       ...(stream.muxed ? ['rtcp-mux'] : []),
+      ...(stream.timedOut ? ['media timeout'] : []),
     ],
     direction: stream.direction,
-    hears: stream.current?.source.party.tag ?? '',
-    awaits: stream.next?.source.party.tag ?? '',
+    'crypto suite': stream.security?.suite ?? '',
+    far: {
+      'packet loss': Math.round(stream.reports.farLossPercent),
+      jitter: Math.round(stream.reports.farJitterMs),
+      'round-trip time': Math.round(stream.reports.roundTripMs * 1000),
+    },
+    hears: stream.outlet.current?.source.party.tag ?? '',
+    awaits: stream.outlet.next?.source.party.tag ?? '',
   };
 }
 
@@ -97,7 +154,9 @@ function describePort(stream: Stream, which: 'RTP' | 'RTCP'): NgDictionary {
     'last packet': seconds(stream.lastPacket),
     flags: flagsOf(which, latch),
     stats: { ...(rtp ? stream.received : stream.receivedRtcp) },
-    ...(rtp ? { stats_out: { ...stream.sent }, SSRC: stream.egress.ssrc, refused: latch.refused } : {}),
+    ...(rtp
+      ? { stats_out: { ...stream.outlet.sent }, SSRC: stream.outlet.egress.ssrc, refused: latch.refused }
+      : {}),
   };
 }
 

@@ -38,6 +38,8 @@ export class Egress {
   octets = 0;
   /** When the packet with the highest sequence number left, in clock milliseconds. */
   sentAt = 0;
+  /** When `timestamp` was new: packets of one frame or one telephone event share it. */
+  #timestampAt = 0;
   #frame: number;
   /** How far the timestamps run ahead of real time, in their own units, from rounding to whole frames. */
   #lead = 0;
@@ -63,10 +65,17 @@ export class Egress {
     this.#account(sequence, timestamp, packet.length, now);
   }
 
-  /** The numbers for one packet made here, `duration` timestamp units after the one before. */
-  generate(duration: number, now: number): void {
-    if (!this.started) return;
-    this.#account((this.sequence + 1) & 0xffff, (this.timestamp + duration) >>> 0, 0, now);
+  /** Gives a packet made here the next sequence number; its timestamp is already the stream's own. */
+  place(packet: Uint8Array, now: number): void {
+    const sequence = (this.sequence + 1) & 0xffff;
+    setRtpSequence(packet, sequence);
+    setRtpSsrc(packet, this.ssrc);
+    this.#account(sequence, rtpTimestamp(packet), packet.length, now);
+  }
+
+  /** The timestamp of now, whether anything was sent or not. */
+  timestampAt(now: number): number {
+    return (this.timestamp + Math.round(((now - this.#timestampAt) * this.clockRate) / 1000)) >>> 0;
   }
 
   /** Starts the stream with numbers of its own, for a far end that hears a generated sound first. */
@@ -76,11 +85,12 @@ export class Egress {
     this.ssrc = ssrc;
     this.sequence = sequence;
     this.timestamp = timestamp;
+    this.#lead = 0;
   }
 
   /** The timestamp at which a source that starts to speak now comes in. */
   nextTimestamp(now: number): number {
-    const elapsed = ((now - this.sentAt) * this.clockRate) / 1000;
+    const elapsed = ((now - this.#timestampAt) * this.clockRate) / 1000;
     if (Math.abs(this.#lead) > this.clockRate * (FORGET_MS / 1000)) this.#lead = 0;
     const due = elapsed - this.#lead;
     const advance = Math.max(1, Math.round(due / this.#frame)) * this.#frame;
@@ -116,6 +126,7 @@ export class Egress {
       const frame = timestampAhead(this.timestamp, timestamp);
       if (frame > 0 && frame <= (this.clockRate * LONGEST_FRAME_MS) / 1000) this.#frame = frame;
     }
+    if (timestamp !== this.timestamp || this.packets === 1) this.#timestampAt = now;
     this.sequence = sequence;
     this.timestamp = timestamp;
     this.sentAt = now;

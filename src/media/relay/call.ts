@@ -1,32 +1,62 @@
-import type { Clock, Timer } from '../../base/index.ts';
+import type { Clock, Random, Timer } from '../../base/index.ts';
+import type { NgDictionary } from '../../ng/index.ts';
+import type { Recording } from '../links/recording.ts';
+import type { Outlet, Performance } from './outlet.ts';
 import { Party } from './party.ts';
 import type { PortPair } from './port-pool.ts';
 import type { Stream } from './stream.ts';
 
-/** Where a call gets its ports. */
-export interface Ports {
+/** What a call needs of the relay that it lives in. */
+export interface Host {
+  readonly clock: Clock;
+  readonly random: Random;
   allocate(family: 'IP4' | 'IP6'): PortPair | undefined;
   release(pair: PortPair): void;
+  notify(event: NgDictionary): void;
+  /** Lets a performance run; one that the outlet had before ends. */
+  perform(outlet: Outlet, performance: Performance): void;
 }
 
-export type CallOptions = { readonly id: string; readonly clock: Clock; readonly ports: Ports };
+/** What a change of source did to a far end's stream. */
+export type Turn = {
+  readonly from: string;
+  readonly to: string;
+  readonly gapMs: number;
+  readonly at: number;
+};
+
+const MOST_TURNS_KEPT = 50;
 
 /** A call-id and its parties. */
 export class Call {
   readonly id: string;
   readonly clock: Clock;
-  readonly #ports: Ports;
+  readonly random: Random;
+  readonly #host: Host;
   readonly created: number;
   lastSignal: number;
   parties: readonly Party[] = [];
+  mediaBlocked = false;
+  mediaSilenced = false;
+  dtmfBlocked = false;
+  recording: Recording | undefined;
+  /** The changes of source in it, the latest last. */
+  readonly turns: Turn[] = [];
   readonly #timers = new Set<Timer>();
+  /** Who offered first: the left side of a recording. */
+  #caller: Party | undefined;
 
-  constructor(options: CallOptions) {
-    this.id = options.id;
-    this.clock = options.clock;
-    this.#ports = options.ports;
+  constructor(id: string, host: Host) {
+    this.id = id;
+    this.#host = host;
+    this.clock = host.clock;
+    this.random = host.random;
     this.created = this.clock.wall();
     this.lastSignal = this.created;
+  }
+
+  get caller(): Party | undefined {
+    return this.#caller;
   }
 
   byTag(tag: string): Party | undefined {
@@ -44,19 +74,24 @@ export class Call {
   add(tag: string | undefined, viaBranch: string | undefined): Party {
     const party = new Party(this, tag, viaBranch);
     this.parties = [...this.parties, party];
+    this.#caller ??= party;
     return party;
   }
 
   /** Sees that a stream has ports; false when there are none left. */
   equip(stream: Stream, family: 'IP4' | 'IP6'): boolean {
     if (stream.ports !== undefined) return true;
-    const pair = this.#ports.allocate(family);
+    const pair = this.#host.allocate(family);
     if (pair !== undefined) stream.open(pair);
     return pair !== undefined;
   }
 
   release(ports: PortPair): void {
-    this.#ports.release(ports);
+    this.#host.release(ports);
+  }
+
+  perform(outlet: Outlet, performance: Performance): void {
+    this.#host.perform(outlet, performance);
   }
 
   /** Lets two parties talk: each hears the other from the other's first packet on, and until then what it heard. */
@@ -87,9 +122,43 @@ export class Call {
 
   /** After a change of a party's descriptions. */
   refresh(party: Party): void {
+    for (const stream of party.streams) {
+      stream.refresh();
+      stream.digits.listen(party.detectsDigits);
+    }
     for (const { routes } of this.parties.flatMap((p) => p.streams))
-      for (const route of routes)
-        if (route.source.party === party || route.sink.party === party) route.refresh();
+      for (const route of routes) if (route.sink.party === party) route.refresh();
+  }
+
+  /** A far end hears another source from this packet on. */
+  turned(sink: Stream, source: Stream, before: Stream | undefined): void {
+    if (before === undefined) return;
+    const { sentAt, started } = sink.outlet.egress;
+    const gapMs = started ? Math.round((this.clock.now() - sentAt) * 10) / 10 : 0;
+    const [from, to] = [before.party.tag ?? '', source.party.tag ?? ''];
+    if (this.turns.length >= MOST_TURNS_KEPT) this.turns.shift();
+    this.turns.push({ from, to, gapMs, at: this.clock.wall() });
+    this.announce(source.party, {
+      type: 'SOURCE',
+      media: sink.index + 1,
+      heard_by: sink.party.tag ?? '',
+      instead_of: from,
+      gap_ms: gapMs,
+    });
+  }
+
+  /** Tells of something that a party did, in the shape in which rtpengine tells of digits. */
+  announce(party: Party, what: NgDictionary): void {
+    const { type, ...rest } = what;
+    this.#host.notify({
+      callid: this.id,
+      source_tag: party.tag ?? '',
+      ...(party.label === undefined ? {} : { source_label: party.label }),
+      tags: this.parties.flatMap((p) => (p.tag === undefined ? [] : [p.tag])),
+      type,
+      timestamp: Math.floor(this.clock.wall() / 1000),
+      ...rest,
+    });
   }
 
   /** Runs `action` after `ms` milliseconds unless the call has ended by then. */
@@ -101,8 +170,19 @@ export class Call {
     this.#timers.add(timer);
   }
 
+  /** Reports, lost ends of digits, the recording: what is due now and then. */
+  tick(now: number): void {
+    this.recording?.tick(now);
+    for (const party of this.parties)
+      for (const stream of party.streams) {
+        stream.reports.tick(now);
+        stream.digits.expire(now);
+      }
+  }
+
   close(): void {
     for (const timer of this.#timers) timer.cancel();
+    void this.recording?.close();
     for (const party of this.parties) for (const stream of party.streams) stream.close();
     this.parties = [];
   }

@@ -1,5 +1,6 @@
 import {
   attributeName,
+  attributes,
   codecLines,
   codecsOf,
   connectionOf,
@@ -11,6 +12,7 @@ import {
   withPort,
   type Sdp,
   type SdpAddress,
+  type SdpDirection,
   type SdpLine,
   type SdpMedia,
 } from '../../sdp/index.ts';
@@ -28,6 +30,9 @@ export type DescribeOptions = {
   readonly rtcpMux: ReadonlySet<string>;
   readonly replaceOrigin: boolean;
   readonly rtcpAttribute: boolean;
+  readonly sdes: ReadonlySet<string>;
+  /** In place of what the description says. */
+  readonly direction: SdpDirection | undefined;
 };
 
 /** What the relay says for itself or does not pass on, whichever side said it. */
@@ -41,6 +46,7 @@ const ownAttributes = new Set(
 
 /** Takes what a party's own description says of it. */
 export function applyDescription(party: Party, sdp: Sdp): void {
+  party.description = sdp;
   for (const [index, media] of sdp.media.entries()) applyMedia(party.stream(index), sdp, media);
 }
 
@@ -51,6 +57,8 @@ function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
   stream.codecs = stream.isRtp ? codecsOf(media) : [];
   stream.rejected = media.port === 0;
   stream.muxed = hasRtcpMux(media);
+  stream.cryptos = attributes(media.lines, 'crypto');
+  stream.secure(media.protocol);
   const address = connectionOf(sdp, media)?.address;
   if (stream.rejected || address === undefined) return;
   // RFC 3264 §8.4: an unspecified address is the old way to say hold
@@ -63,13 +71,29 @@ function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
 export const isComplete = (sdp: Sdp): boolean =>
   sdp.media.every((media) => media.port === 0 || connectionOf(sdp, media) !== undefined);
 
+/** One media description to pass on: whose it is, whom it is for, and the text that it comes from. */
+export type Passage = {
+  readonly from: Stream;
+  readonly to: Stream;
+  readonly sdp: Sdp;
+  readonly media: SdpMedia;
+};
+
 /** The description of `from` as `to` is to see it: the relay's addresses and ports, and what `to` may send. */
 export function describe(from: Party, to: Party, sdp: Sdp, options: DescribeOptions): Sdp {
+  const passages = sdp.media.map((media, i) => ({ from: from.stream(i), to: to.stream(i), sdp, media }));
+  return describePassages(sdp.session, passages, options);
+}
+
+/** A description put together of media descriptions that may come from several. */
+export function describePassages(
+  session: readonly SdpLine[],
+  passages: readonly Passage[],
+  options: DescribeOptions,
+): Sdp {
   const address = options.address(options.family);
-  const media = sdp.media.map((m, index) =>
-    describeMedia(from.stream(index), to.stream(index), { sdp, media: m, options }),
-  );
-  const moved = withConnection({ session: sdp.session, media }, address);
+  const media = passages.map((passage) => describeMedia(passage, options));
+  const moved = withConnection({ session, media }, address);
   return {
     session: moved.session.flatMap((line) => sessionLine(line, address, options.replaceOrigin)),
     media: moved.media,
@@ -86,31 +110,49 @@ function sessionLine(line: SdpLine, address: SdpAddress, replaceOrigin: boolean)
   return bundle || ownAttributes.has(attributeName(line) ?? '') ? [] : [line];
 }
 
-type Source = { readonly sdp: Sdp; readonly media: SdpMedia; readonly options: DescribeOptions };
-
-function describeMedia(from: Stream, to: Stream, { sdp, media, options }: Source): SdpMedia {
+function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptions): SdpMedia {
   if (media.port === 0 || to.ports === undefined) return withPort(media, 0);
   const offer = options.role === 'offer';
   const protocol = offer ? (options.transportProtocol ?? media.protocol) : to.protocol;
   to.protocol = protocol;
+  to.secure(protocol);
   if (!from.isRtp) return { ...withPort(media, to.ports.rtp.port), protocol };
   to.told = offer ? codecsToOffer(from.codecs, options.codec) : codecsToAnswer(to.codecs, from.codecs);
   const kept = withoutAttributes(media.lines, ownAttributes);
-  const head = kept.filter((line) => line.type !== 'a');
-  const tail = kept.filter((line) => line.type === 'a');
   return {
     ...withPort(media, to.ports.rtp.port),
     protocol,
     formats: to.told.map((codec) => String(codec.payloadType)),
     lines: [
-      ...head,
+      ...kept.filter((line) => line.type !== 'a'),
       ...codecLines(to.told),
-      ...tail,
-      { type: 'a', value: directionOf(sdp, media) },
+      ...kept.filter((line) => line.type === 'a'),
+      { type: 'a', value: options.direction ?? directionOf(sdp, media) },
       ...rtcpLines(from, to, options),
+      ...cryptoLines(to, options),
     ],
   };
 }
+
+/** RFC 4568: all of our suites in an offer, the one that was chosen in an answer. */
+function cryptoLines(to: Stream, options: DescribeOptions): SdpLine[] {
+  if (to.security === undefined) return [];
+  const excludes = (suite: string) => excluded(suite, options.sdes);
+  if (options.role === 'offer')
+    return to.security.offer(excludes).map((value) => ({ type: 'a', value: `crypto:${value}` }));
+  const value = to.security.answer(to.cryptos, excludes);
+  if (value === undefined) throw new Unacceptable('No usable SDES crypto suite');
+  return [{ type: 'a', value: `crypto:${value}` }];
+}
+
+/** `no-SUITE` rules one out, `only-SUITE` (any number of them) all others. */
+function excluded(suite: string, wishes: ReadonlySet<string>): boolean {
+  const only = [...wishes].filter((wish) => wish.startsWith('only-'));
+  return wishes.has(`no-${suite}`) || (only.length > 0 && !only.includes(`only-${suite}`));
+}
+
+/** A description that cannot be passed on; the message says why. */
+export class Unacceptable extends Error {}
 
 function rtcpLines(from: Stream, to: Stream, options: DescribeOptions): SdpLine[] {
   const mux =

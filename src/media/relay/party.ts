@@ -1,3 +1,4 @@
+import type { Sdp } from '../../sdp/index.ts';
 import type { Call } from './call.ts';
 import { Stream } from './stream.ts';
 
@@ -9,20 +10,47 @@ export class Party {
   label: string | undefined;
   readonly created: number;
   readonly streams: Stream[] = [];
+  /** Its own description, the latest. */
+  description: Sdp | undefined;
   /** Those it is or was connected with, the latest last. */
   peers: readonly Party[] = [];
   /** Those whose media it only listens to. */
   subscriptions: readonly Party[] = [];
+  /** The SSRC of the relay's reports to it while it is sent no media, and the name in them (RFC 3550 §6.5.1). */
+  readonly ssrc: number;
+  readonly cname: string;
+  mediaBlocked = false;
+  mediaSilenced = false;
+  dtmfBlocked = false;
+  /** Whether its sound is to be searched for digits although it could send events. */
+  detectsDigits = false;
 
   constructor(call: Call, tag: string | undefined, viaBranch: string | undefined) {
     this.call = call;
     this.tag = tag;
     this.viaBranch = viaBranch;
     this.created = call.clock.wall();
+    this.ssrc = Math.floor(call.random.unit() * 0x1_0000_0000);
+    this.cname = call.random.hex(8);
   }
 
   get peer(): Party | undefined {
     return this.peers.at(-1);
+  }
+
+  /** Nothing of what it sends is passed on but its digits. */
+  get blocked(): boolean {
+    return this.mediaBlocked || this.call.mediaBlocked;
+  }
+
+  /** What it sends is passed on as silence. */
+  get silenced(): boolean {
+    return this.mediaSilenced || this.call.mediaSilenced;
+  }
+
+  /** Its digits are not passed on. */
+  get digitsBlocked(): boolean {
+    return this.dtmfBlocked || this.call.dtmfBlocked;
   }
 
   stream(index: number): Stream {

@@ -1,24 +1,39 @@
-import { isTelephoneEvent, receives, sameCodec, sends, type SdpCodec } from '../../sdp/index.ts';
+import {
+  isComfortNoise,
+  isTelephoneEvent,
+  receives,
+  sameCodec,
+  sends,
+  type SdpCodec,
+} from '../../sdp/index.ts';
 import { newMapping, type Mapping } from '../links/egress.ts';
+import { EventScaler } from '../links/event-scaler.ts';
+import { Transcoder } from '../links/transcoder.ts';
+import { isTranscodable } from './codec-choice.ts';
 import type { Stream } from './stream.ts';
 
-/** A payload type that the sink has no name for; its packets are dropped. */
+/** In place of a payload type: nothing that the sink could take, or sound that must be made anew for it. */
 export const DROP = -1;
+export const TRANSCODE = -2;
+/** A telephone event whose clock differs at the two ends. */
+export const SCALE = -3;
 
 /** Why a route exists: the two sides of a dialog, or a listener who only subscribed. */
 export type RouteKind = 'dialog' | 'subscription';
 
-/** The way from one stream to another: whether it is open, and how payload types are renamed on it. */
+/** The way from one stream to another: whether it is open, and what becomes of each payload type on it. */
 export class Route {
   readonly source: Stream;
   readonly sink: Stream;
-  readonly kind: RouteKind;
+  kind: RouteKind;
   readonly mapping: Mapping = newMapping();
-  /** Indexed by the source's payload type: the sink's, or DROP. */
+  /** Indexed by the source's payload type: the sink's, or one of the words above. */
   readonly payloadTypes = new Int16Array(128);
   /** Indexed likewise: the clock rate of what goes out, in hertz. */
   readonly clockRates = new Uint32Array(128);
   open = false;
+  readonly #transcoders = new Map<number, Transcoder>();
+  readonly #scalers = new Map<number, EventScaler>();
 
   constructor(source: Stream, sink: Stream, kind: RouteKind) {
     this.source = source;
@@ -31,29 +46,80 @@ export class Route {
   refresh(): void {
     const { source, sink } = this;
     this.open = sends(source.direction) && receives(sink.direction) && !sink.held && sink.ports !== undefined;
+    this.close();
     for (let type = 0; type < 128; type++) {
       const mapped = mapPayloadType(source, sink, type);
       this.payloadTypes[type] = mapped;
       this.clockRates[type] = sink.codecs.find((c) => c.payloadType === mapped)?.clockRate ?? 8000;
     }
   }
+
+  /** What makes the sink's sound of this payload type; undefined where the sink has no codec for it. */
+  transcoder(payloadType: number): Transcoder | undefined {
+    const known = this.#transcoders.get(payloadType);
+    if (known !== undefined) return known;
+    const from = codecSent(this.source, payloadType);
+    const to = this.sink.codecs.find(isTranscodable);
+    if (from === undefined || to === undefined) return undefined;
+    const made = new Transcoder(from, to);
+    this.#transcoders.set(payloadType, made);
+    return made;
+  }
+
+  scaler(payloadType: number): EventScaler | undefined {
+    const known = this.#scalers.get(payloadType);
+    if (known !== undefined) return known;
+    const from = codecSent(this.source, payloadType);
+    const to = eventOf(this.sink);
+    if (from === undefined || to === undefined) return undefined;
+    const made = new EventScaler(from.clockRate, to.clockRate, to.payloadType);
+    this.#scalers.set(payloadType, made);
+    return made;
+  }
+
+  get transcodes(): boolean {
+    return this.#transcoders.size > 0;
+  }
+
+  close(): void {
+    for (const transcoder of this.#transcoders.values()) transcoder.free();
+    this.#transcoders.clear();
+    this.#scalers.clear();
+  }
+}
+
+/** The telephone events that go with the audio a sink takes first. */
+function eventOf(sink: Stream): SdpCodec | undefined {
+  const audio = sink.codecs.find((c) => !isTelephoneEvent(c) && !isComfortNoise(c));
+  const events = sink.codecs.filter(isTelephoneEvent);
+  return events.find((c) => c.clockRate === audio?.clockRate) ?? events[0];
 }
 
 function mapPayloadType(source: Stream, sink: Stream, payloadType: number): number {
   if (sink.codecs.length === 0) return payloadType;
   const codec = codecSent(source, payloadType);
   if (codec === undefined) return sink.codecs.some((c) => c.payloadType === payloadType) ? payloadType : DROP;
+  if (isTelephoneEvent(codec)) return mapEvent(source, sink, codec);
   const same = sink.codecs.find((c) => sameCodec(c, codec));
   if (same !== undefined) return same.payloadType;
-  const event = isTelephoneEvent(codec) ? sink.codecs.find(isTelephoneEvent) : undefined;
-  return event?.payloadType ?? DROP;
+  return isTranscodable(codec) && sink.codecs.some(isTranscodable) ? TRANSCODE : DROP;
+}
+
+function mapEvent(source: Stream, sink: Stream, event: SdpCodec): number {
+  const target = eventOf(sink);
+  if (target === undefined) return DROP;
+  // Where the audio is passed on as it is, so are its events; else their clock follows the sink's audio.
+  const shared = source.codecs.some((c) => isTranscodable(c) && sink.codecs.some((s) => sameCodec(c, s)));
+  const same = sink.codecs.find((c) => sameCodec(c, event));
+  if (same !== undefined && (shared || same === target)) return same.payloadType;
+  return target.clockRate === event.clockRate ? target.payloadType : SCALE;
 }
 
 /**
  * What a payload type means in packets from a stream's far end: by what the far end was told (RFC 3264 §5.1), else by
  * its own description, whose numbers many senders use.
  */
-function codecSent(source: Stream, payloadType: number): SdpCodec | undefined {
+export function codecSent(source: Stream, payloadType: number): SdpCodec | undefined {
   const of = (codecs: readonly SdpCodec[]) => codecs.find((c) => c.payloadType === payloadType);
   return of(source.told) ?? of(source.codecs);
 }

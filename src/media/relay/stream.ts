@@ -1,10 +1,21 @@
-import { packetKind, rtpHeaderLength, rtpPayloadType, setRtpPayloadType } from '../../rtp/index.ts';
-import type { SdpCodec, SdpDirection } from '../../sdp/index.ts';
-import { Egress } from '../links/egress.ts';
+import {
+  packetKind,
+  ReceptionStatistics,
+  rtpHeaderLength,
+  rtpPayloadType,
+  rtpSequence,
+  rtpSsrc,
+  rtpTimestamp,
+} from '../../rtp/index.ts';
+import { isTelephoneEvent, type SdpCodec, type SdpDirection } from '../../sdp/index.ts';
+import { Digits } from '../links/digits.ts';
+import { ControlReports } from '../links/reports.ts';
+import { Security } from '../links/security.ts';
 import { Latch } from './latch.ts';
+import { Outlet } from './outlet.ts';
 import type { Party } from './party.ts';
 import type { PortPair } from './port-pool.ts';
-import { DROP, Route, type RouteKind } from './route.ts';
+import { codecSent, Route, type RouteKind } from './route.ts';
 
 /** Packets, octets and errors of one direction of one port. */
 export type Counters = { packets: number; bytes: number; errors: number };
@@ -27,29 +38,74 @@ export class Stream {
   held = false;
   direction: SdpDirection = 'sendrecv';
   codecs: readonly SdpCodec[] = [];
+  /** a=crypto values of its last description. */
+  cryptos: readonly string[] = [];
   /** What the description that went to the party says. */
   told: readonly SdpCodec[] = [];
+  security: Security | undefined;
   readonly received = newCounters();
   readonly receivedRtcp = newCounters();
-  readonly sent = newCounters();
   /** Wall-clock milliseconds of the last packet; the stream's creation before the first. */
   lastPacket: number;
-  readonly egress = new Egress(8000);
+  /** Since when, in wall-clock milliseconds, its packets can be expected; 0 before the call was answered. */
+  awaitedSince = 0;
+  timedOut = false;
+  /** The payload type last received that was not an event; -1 before the first. */
+  payloadType = -1;
+  reception = new ReceptionStatistics(8000);
+  readonly digits: Digits;
+  readonly reports: ControlReports;
+  readonly outlet: Outlet;
   /** Where this stream's packets go. */
   routes: readonly Route[] = [];
-  /** What this party hears now, and what it will hear from that source's first packet on. */
-  current: Route | undefined;
-  next: Route | undefined;
+  /** Indexed by payload type: 1 where it is telephone events. */
+  readonly #events = new Uint8Array(128);
 
   constructor(party: Party, index: number) {
     this.party = party;
     this.index = index;
     this.lastPacket = party.call.clock.wall();
+    this.digits = new Digits(this);
+    this.outlet = new Outlet(this);
+    this.reports = new ControlReports(this);
   }
 
   /** Whether packets are RTP, and so have numbers to rewrite. */
   get isRtp(): boolean {
     return this.protocol.includes('RTP/');
+  }
+
+  /** Has SRTP by SDES or not, as the protocol says (RFC 4568 §3.1.2); keys that were given out are kept. */
+  secure(protocol: string): void {
+    if (!/\bSAVPF?$/.test(protocol)) this.security = undefined;
+    else this.security ??= new Security(this.party.call.random);
+  }
+
+  get awaited(): boolean {
+    return this.awaitedSince > 0;
+  }
+
+  isEvent(payloadType: number): boolean {
+    return this.#events[payloadType] === 1;
+  }
+
+  /** The encoding name of a payload type that this party takes. */
+  codecName(payloadType: number): string {
+    return this.codecs.find((c) => c.payloadType === payloadType)?.name ?? '';
+  }
+
+  /** What the party sends now, or would send first. */
+  get codecReceived(): SdpCodec | undefined {
+    return this.payloadType < 0 ? (this.told[0] ?? this.codecs[0]) : codecSent(this, this.payloadType);
+  }
+
+  /** After its descriptions changed. */
+  refresh(): void {
+    for (let type = 0; type < 128; type++) {
+      const codec = codecSent(this, type);
+      this.#events[type] = codec !== undefined && isTelephoneEvent(codec) ? 1 : 0;
+    }
+    for (const route of this.routes) route.refresh();
   }
 
   /** Takes a pair of ports; what arrives on them is this stream's. */
@@ -67,99 +123,111 @@ export class Stream {
     if (route === undefined) {
       route = new Route(this, sink, kind);
       this.routes = [...this.routes, route];
-    } else route.refresh();
-    sink.next = sink.current === route ? undefined : route;
+    } else {
+      // One way between two streams, or each packet would arrive twice; a dialog is more than a subscription.
+      if (kind === 'dialog') route.kind = kind;
+      route.refresh();
+    }
+    if (!this.awaited && kind === 'dialog') this.awaitedSince = this.party.call.clock.wall();
+    sink.outlet.next = sink.outlet.current === route ? undefined : route;
   }
 
   /** Takes a route away. */
   unfeed(route: Route): void {
     this.routes = this.routes.filter((r) => r !== route);
-    if (route.sink.current === route) route.sink.current = undefined;
-    if (route.sink.next === route) route.sink.next = undefined;
+    const { outlet } = route.sink;
+    if (outlet.current === route) outlet.current = undefined;
+    if (outlet.next === route) outlet.next = undefined;
+    route.close();
   }
 
-  #receive(packet: Buffer, address: string, port: number): void {
-    const { clock } = this.party.call;
-    const now = clock.now();
-    const kind = packetKind(packet);
-    if (kind === 'rtcp') return this.#receiveRtcp(packet, address, port, this.rtp);
-    if (this.isRtp && (kind !== 'rtp' || rtpHeaderLength(packet) < 0)) {
+  /** What `source` sends is no longer heard here, and it no longer hears this side unless it only listened anyway. */
+  leave(source: Stream): void {
+    const ends = (route: Route, sink: Stream) => route.sink === sink && route.kind === 'dialog';
+    for (const route of source.routes) if (ends(route, this)) source.unfeed(route);
+    for (const route of this.routes) if (ends(route, source)) this.unfeed(route);
+  }
+
+  #receive(arrived: Buffer, address: string, port: number): void {
+    const { call } = this.party;
+    const now = call.clock.now();
+    const kind = packetKind(arrived);
+    if (kind === 'rtcp') return this.#receiveRtcp(arrived, address, port, this.rtp);
+    if (this.isRtp && (kind !== 'rtp' || rtpHeaderLength(arrived) < 0)) {
       this.received.errors++;
       return;
     }
     if (!this.rtp.accepts(address, port, now)) return;
+    const packet = this.security === undefined ? arrived : this.security.unprotect(arrived, false);
+    if (packet === undefined) {
+      this.received.errors++;
+      return;
+    }
     this.received.packets++;
-    this.received.bytes += packet.length;
-    this.lastPacket = clock.wall();
-    const { routes } = this;
-    for (let i = 0; i < routes.length; i++) {
-      const last = i === routes.length - 1;
-      routes[i]!.sink.#hear(routes[i]!, last ? packet : Buffer.from(packet), now);
-    }
+    this.received.bytes += arrived.length;
+    this.lastPacket = call.clock.wall();
+    if (this.isRtp && !this.#note(packet, now)) return this.#leaveOut();
+    this.#forward(packet, now);
   }
 
-  /** A packet for this stream's far end. It is rewritten in place. */
-  #hear(route: Route, packet: Buffer, now: number): void {
-    if (!route.open) return;
-    const from = this.isRtp ? rtpPayloadType(packet) : 0;
-    const type = this.isRtp ? route.payloadTypes[from]! : 0;
-    if (type === DROP) return;
-    if (this.current !== route && !this.#turnTo(route)) return;
-    if (this.isRtp) {
-      if (type !== from) setRtpPayloadType(packet, type);
-      this.egress.clockRate = route.clockRates[from]!;
-      this.egress.rewrite(packet, route.mapping, now);
+  /** Statistics and telephone events; false for an event that is to go no further. */
+  #note(packet: Buffer, now: number): boolean {
+    const ssrc = rtpSsrc(packet);
+    const type = rtpPayloadType(packet);
+    if (ssrc !== this.reception.ssrc) this.#begin(ssrc, type);
+    this.reception.octets += packet.length;
+    this.reception.receive(rtpSequence(packet), rtpTimestamp(packet), now);
+    if (this.#events[type] === 1) {
+      this.digits.event(packet, rtpHeaderLength(packet), now);
+      return !this.party.digitsBlocked;
     }
-    this.#send(packet);
-  }
-
-  /** Make-before-break: the first packet of the next source ends the one before it. */
-  #turnTo(route: Route): boolean {
-    if (this.next !== route) return false;
-    const before = this.current;
-    this.current = route;
-    this.next = undefined;
-    route.mapping.mapped = false;
-    if (before !== undefined) this.#leave(before.source);
+    this.payloadType = type;
+    if (this.digits.listening) this.digits.audio(packet, type);
+    if (this.party.call.recording !== undefined) this.party.call.recording.record(this, packet, now);
     return true;
   }
 
-  /** The old source is no longer heard here, and no longer hears this side unless it only listened anyway. */
-  #leave(source: Stream): void {
-    for (const route of source.routes)
-      if (route.sink === this && route.kind === 'dialog') source.unfeed(route);
-    for (const route of this.routes) if (route.sink === source && route.kind === 'dialog') this.unfeed(route);
+  #begin(ssrc: number, type: number): void {
+    this.reports.sourceChanged();
+    this.reception = new ReceptionStatistics(codecSent(this, type)?.clockRate ?? 8000);
+    this.reception.ssrc = ssrc;
+    this.digits.reset();
   }
 
-  #send(packet: Buffer): void {
-    const { address, port } = this.rtp;
-    if (address === undefined || this.ports === undefined) return;
-    this.sent.packets++;
-    this.sent.bytes += packet.length;
-    this.ports.rtp.send(packet, port, address);
+  #forward(packet: Buffer, now: number): void {
+    const { routes } = this;
+    const last = routes.length - 1;
+    for (let i = 0; i <= last; i++) {
+      const route = routes[i]!;
+      route.sink.outlet.hear(route, i === last ? packet : Buffer.from(packet), now);
+    }
   }
 
-  #receiveRtcp(packet: Buffer, address: string, port: number, latch: Latch): void {
-    if (packetKind(packet) !== 'rtcp') {
+  #leaveOut(): void {
+    for (const route of this.routes) route.sink.outlet.skip(route);
+  }
+
+  #receiveRtcp(arrived: Buffer, address: string, port: number, latch: Latch): void {
+    if (packetKind(arrived) !== 'rtcp') {
       this.receivedRtcp.errors++;
       return;
     }
     if (!latch.accepts(address, port, this.party.call.clock.now())) return;
+    const packet = this.security === undefined ? arrived : this.security.unprotect(arrived, true);
+    if (packet === undefined) {
+      this.receivedRtcp.errors++;
+      return;
+    }
     this.receivedRtcp.packets++;
-    this.receivedRtcp.bytes += packet.length;
-    for (const { sink, open } of this.routes)
-      if (open && sink.current?.source === this) sink.#sendRtcp(packet);
-  }
-
-  #sendRtcp(packet: Buffer): void {
-    const { address, port } = this.muxed ? this.rtp : this.rtcp;
-    if (address === undefined || this.ports === undefined) return;
-    (this.muxed ? this.ports.rtp : this.ports.rtcp).send(packet, port, address);
+    this.receivedRtcp.bytes += arrived.length;
+    this.reports.receive(packet);
   }
 
   /** Takes everything away; the ports go back to be given out again when they are quiet. */
   close(): void {
     for (const route of this.routes) this.unfeed(route);
+    this.outlet.close();
+    this.digits.close();
     if (this.ports !== undefined) this.party.call.release(this.ports);
     this.ports = undefined;
   }

@@ -1,0 +1,142 @@
+import {
+  createDecoder,
+  createEncoder,
+  Resampler,
+  RTP_HEADER_LENGTH,
+  rtpHeaderLength,
+  rtpMarker,
+  rtpPayloadEnd,
+  rtpSequence,
+  rtpSsrc,
+  rtpTimestamp,
+  sequenceAhead,
+  timestampAhead,
+  writeRtpHeader,
+  type AudioDecoder,
+  type AudioEncoder,
+} from '../../rtp/index.ts';
+import type { SdpCodec } from '../../sdp/index.ts';
+
+/** 120 ms at 48 kHz, the most that one packet holds. */
+const MOST_SAMPLES = 5760;
+const MOST_PAYLOAD = MOST_SAMPLES * 4;
+/** Lost packets in a row whose place is filled; a longer hole is a pause. */
+const MOST_CONCEALED = 3;
+const RESTART = 3000;
+
+type Tools = {
+  readonly decoder: AudioDecoder;
+  readonly encoder: AudioEncoder;
+  readonly resampler: Resampler;
+};
+
+/**
+ * Makes packets of one codec from packets of another: one for one, with the sequence numbers of the source and
+ * timestamps in the clock of the target. Packets that were lost are concealed, so that the sound has no hole.
+ */
+export class Transcoder {
+  readonly from: SdpCodec;
+  readonly to: SdpCodec;
+  #tools: Tools | undefined;
+  #freed = false;
+  #started = false;
+  #ssrc = 0;
+  #sequence = 0;
+  #timestamp = 0;
+  #outTimestamp = 0;
+  /** Samples of the last frame, at the decoder's rate. */
+  #frame = 0;
+  readonly #decoded = new Int16Array(MOST_SAMPLES);
+  readonly #resampled = new Int16Array(MOST_SAMPLES + 64);
+  readonly #payload = Buffer.alloc(MOST_PAYLOAD);
+
+  /** Is ready a moment later, when the codecs are loaded; packets until then are passed over. */
+  constructor(from: SdpCodec, to: SdpCodec) {
+    this.from = from;
+    this.to = to;
+    void this.#prepare();
+  }
+
+  async #prepare(): Promise<void> {
+    const wanted = this.from.clockRate === 8000 ? 16_000 : 48_000;
+    const encoder = await createEncoder(this.to, Math.min(wanted, this.to.clockRate));
+    const decoder = await createDecoder(this.from, encoder?.sampleRate ?? 8000);
+    if (encoder === undefined || decoder === undefined) return;
+    if (this.#freed) {
+      decoder.free();
+      return encoder.free();
+    }
+    this.#tools = { decoder, encoder, resampler: new Resampler(decoder.sampleRate, encoder.sampleRate) };
+  }
+
+  free(): void {
+    this.#freed = true;
+    this.#tools?.decoder.free();
+    this.#tools?.encoder.free();
+    this.#tools = undefined;
+  }
+
+  /** Transcodes one packet; what is made of it, and of losses before it, goes to `emit`. */
+  push(packet: Buffer, emit: (packet: Buffer) => void): void {
+    const tools = this.#tools;
+    if (tools === undefined) return;
+    if (!this.#follow(packet)) return;
+    const lost = sequenceAhead(this.#sequence, rtpSequence(packet)) - 1;
+    if (lost > 0 && lost <= MOST_CONCEALED && this.#frame > 0) this.#conceal(tools, lost, emit);
+    this.#outTimestamp =
+      (this.#outTimestamp +
+        Math.round(
+          (timestampAhead(this.#timestamp, rtpTimestamp(packet)) * this.to.clockRate) / this.from.clockRate,
+        )) >>>
+      0;
+    this.#sequence = rtpSequence(packet);
+    this.#timestamp = rtpTimestamp(packet);
+    const payload = packet.subarray(rtpHeaderLength(packet), rtpPayloadEnd(packet));
+    const count = tools.decoder.decode(payload, this.#decoded);
+    if (count === 0) return;
+    this.#frame = count;
+    emit(this.#encode(tools, count, { marker: rtpMarker(packet), sequence: this.#sequence }));
+  }
+
+  /** Keeps to one source; late packets have no place any more, a new source starts anew. */
+  #follow(packet: Buffer): boolean {
+    const ahead = sequenceAhead(this.#sequence, rtpSequence(packet));
+    const fresh = !this.#started || rtpSsrc(packet) !== this.#ssrc || Math.abs(ahead) > RESTART;
+    if (!fresh) return ahead > 0;
+    this.#started = true;
+    this.#ssrc = rtpSsrc(packet);
+    this.#sequence = (rtpSequence(packet) - 1) & 0xffff;
+    this.#timestamp = rtpTimestamp(packet);
+    return true;
+  }
+
+  #conceal(tools: Tools, lost: number, emit: (packet: Buffer) => void): void {
+    for (let i = 0; i < lost; i++) {
+      tools.decoder.conceal(this.#decoded.subarray(0, this.#frame));
+      const step = Math.round((this.#frame * this.from.clockRate) / this.#sampleClock(tools));
+      this.#sequence = (this.#sequence + 1) & 0xffff;
+      this.#timestamp = (this.#timestamp + step) >>> 0;
+      this.#outTimestamp =
+        (this.#outTimestamp + Math.round((step * this.to.clockRate) / this.from.clockRate)) >>> 0;
+      emit(this.#encode(tools, this.#frame, { marker: false, sequence: this.#sequence }));
+    }
+  }
+
+  #sampleClock(tools: Tools): number {
+    return tools.decoder.sampleRate;
+  }
+
+  #encode(tools: Tools, count: number, header: { marker: boolean; sequence: number }): Buffer {
+    const made = tools.resampler.process(this.#decoded.subarray(0, count), this.#resampled);
+    const length = tools.encoder.encode(this.#resampled.subarray(0, made), this.#payload);
+    const out = Buffer.allocUnsafe(RTP_HEADER_LENGTH + length);
+    writeRtpHeader(out, {
+      ...header,
+      payloadType: this.to.payloadType,
+      timestamp: this.#outTimestamp,
+      ssrc: this.#ssrc,
+    });
+    this.#payload.copy(out, RTP_HEADER_LENGTH, 0, length);
+    return out;
+  }
+}

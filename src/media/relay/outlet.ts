@@ -1,0 +1,162 @@
+import { rtpHeaderLength, rtpPayloadType, setRtpPayloadType } from '../../rtp/index.ts';
+import { Egress } from '../links/egress.ts';
+import { silence } from '../links/silence.ts';
+import { DROP, SCALE, TRANSCODE, type Route } from './route.ts';
+import type { Counters, Stream } from './stream.ts';
+
+/** Something made here that a far end hears in place of what its source sends: a sound, or injected digits. */
+export interface Performance {
+  /** Makes what is due at `now`; false when there is nothing more. */
+  step(now: number): boolean;
+  /** Told once, when it ended or was taken away. */
+  finished(): void;
+}
+
+/** The outgoing half of a stream: the one place where packets for its far end come together. */
+export class Outlet {
+  readonly stream: Stream;
+  readonly egress = new Egress(8000);
+  readonly sent: Counters = { packets: 0, bytes: 0, errors: 0 };
+  /** What the far end hears now, and what it will hear from that source's first packet on. */
+  current: Route | undefined;
+  next: Route | undefined;
+  /** The payload type last sent that was not an event. */
+  payloadType = -1;
+  #performance: Performance | undefined;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+  }
+
+  /** A packet for the far end, its own to change. */
+  hear(route: Route, packet: Buffer, now: number): void {
+    if (!route.open) return;
+    if (!this.stream.isRtp) return this.#pass(route, packet);
+    const from = rtpPayloadType(packet);
+    const type = route.payloadTypes[from]!;
+    const event = route.source.isEvent(from);
+    if (type === DROP || (route.source.party.blocked && !event)) return;
+    if (this.current !== route && !this.#turnTo(route)) return;
+    if (this.#performance !== undefined) {
+      route.mapping.mapped = false;
+      return;
+    }
+    if (type >= 0) this.#relay(route, packet, { from, type, event, now });
+    else if (type === TRANSCODE) this.#transcode(route, packet, from, now);
+    else if (type === SCALE) this.#scale(route, packet, from, now);
+  }
+
+  #pass(route: Route, packet: Buffer): void {
+    if (this.current !== route && !this.#turnTo(route)) return;
+    this.send(packet);
+  }
+
+  #relay(
+    route: Route,
+    packet: Buffer,
+    what: { from: number; type: number; event: boolean; now: number },
+  ): void {
+    const { from, type, event, now } = what;
+    let out = packet;
+    if (route.source.party.silenced && !event) {
+      const length = silence(packet, rtpHeaderLength(packet), this.stream.codecName(type));
+      if (length < 0) return this.skip(route);
+      out = packet.subarray(0, length);
+    }
+    if (type !== from) setRtpPayloadType(out, type);
+    if (!event) this.payloadType = type;
+    this.egress.clockRate = route.clockRates[from]!;
+    this.egress.rewrite(out, route.mapping, now);
+    this.send(out);
+  }
+
+  #transcode(route: Route, packet: Buffer, from: number, now: number): void {
+    const transcoder = route.transcoder(from);
+    if (transcoder === undefined) return;
+    transcoder.push(packet, (made) => {
+      if (route.source.party.silenced) {
+        const length = silence(made, rtpHeaderLength(made), transcoder.to.name);
+        if (length < 0) return this.skip(route);
+        made = made.subarray(0, length);
+      }
+      this.payloadType = transcoder.to.payloadType;
+      this.egress.clockRate = transcoder.to.clockRate;
+      this.egress.rewrite(made, route.mapping, now);
+      this.send(made);
+    });
+  }
+
+  #scale(route: Route, packet: Buffer, from: number, now: number): void {
+    const scaler = route.scaler(from);
+    if (scaler === undefined) return;
+    const { egress } = this;
+    if (!egress.started) return;
+    egress.clockRate = scaler.clockRate;
+    scaler.rewrite(packet, rtpHeaderLength(packet), () => egress.nextTimestamp(now));
+    egress.place(packet, now);
+    // The source's own numbers continue behind what was sent in the meantime.
+    route.mapping.mapped = false;
+    this.send(packet);
+  }
+
+  /** A packet of the current source is left out: what follows closes up, so that no loss is seen. */
+  skip(route: Route): void {
+    if (this.current === route) route.mapping.sequence = (route.mapping.sequence - 1) & 0xffff;
+  }
+
+  /** Make-before-break: the first packet of the next source ends the one before it. */
+  #turnTo(route: Route): boolean {
+    if (this.next !== route) return false;
+    const before = this.current;
+    this.current = route;
+    this.next = undefined;
+    route.mapping.mapped = false;
+    if (before !== undefined) this.stream.leave(before.source);
+    this.stream.party.call.turned(this.stream, route.source, before?.source);
+    return true;
+  }
+
+  /** Lets a performance be heard in place of the source; one that is going on is taken away. */
+  perform(performance: Performance | undefined): void {
+    const before = this.#performance;
+    this.#performance = performance;
+    if (this.current !== undefined) this.current.mapping.mapped = false;
+    before?.finished();
+  }
+
+  get performance(): Performance | undefined {
+    return this.#performance;
+  }
+
+  /** Carries the performance on; false when there is none any more. */
+  step(now: number): boolean {
+    const performance = this.#performance;
+    if (performance === undefined) return false;
+    if (performance.step(now)) return true;
+    if (this.#performance === performance) this.perform(undefined);
+    return this.#performance !== undefined;
+  }
+
+  /** Sends a finished packet to the far end, protected where it wants that. */
+  send(packet: Buffer): void {
+    const { rtp, ports, security } = this.stream;
+    if (rtp.address === undefined || ports === undefined) return;
+    const out = security === undefined ? packet : security.protect(packet, false);
+    if (out === undefined) return;
+    this.sent.packets++;
+    this.sent.bytes += out.length;
+    ports.rtp.send(out, rtp.port, rtp.address);
+  }
+
+  sendRtcp(packet: Buffer): void {
+    const { ports, security, muxed } = this.stream;
+    const { address, port } = muxed ? this.stream.rtp : this.stream.rtcp;
+    if (address === undefined || ports === undefined) return;
+    const out = security === undefined ? packet : security.protect(packet, true);
+    if (out !== undefined) (muxed ? ports.rtp : ports.rtcp).send(out, port, address);
+  }
+
+  close(): void {
+    this.perform(undefined);
+  }
+}
