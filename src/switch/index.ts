@@ -10,7 +10,7 @@ export { createSwitch } from './switch.ts';
 export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
 export { MediaFailure, type MediaEngine, type NgReply } from './call/media-engine.ts';
 export { defaultSettings, type SwitchSettings } from './call/settings.ts';
-export type { CallEvents, CallView, LegView } from './call/call-view.ts';
+export type { CallEvents, CallView, FlipKind, FlipView, LegView } from './call/call-view.ts';
 
 /** All that the switch needs; the composition root makes each part. `srf` is connected, or will be. */
 export type SwitchParts = {
