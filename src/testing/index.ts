@@ -19,3 +19,5 @@ export {
 } from './phone-call.ts';
 export type { Recorded } from './phone-exchange.ts';
 export type { PhoneCodec, PhoneDirection } from './phone-sdp.ts';
+export { Baresip, baresipMissing, needBaresip, type BaresipEvent, type BaresipOptions } from './baresip.ts';
+export { needSipp, Sipp, sippMissing, type SippOptions } from './sipp.ts';
