@@ -10,6 +10,7 @@ export type {
   Registration,
   RemovalReason,
 } from './binding-store.ts';
+export type { ColdRoute, ColdRouteEvents, ColdRouteStore } from './cold-route-store.ts';
 export { sameContact } from './contact-uri.ts';
 export {
   DirectoryConflict,
@@ -28,3 +29,5 @@ export {
 } from './directory-store.ts';
 export { MemoryBindingStore } from './memory/binding-store.ts';
 export { MemoryDirectoryStore } from './memory/directory-store.ts';
+export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
+export { openColdRouteStore } from './sql/cold-route-store.ts';
