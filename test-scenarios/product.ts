@@ -110,7 +110,6 @@ export class Product {
     });
     dtmf.receive = (datagram) => product.dtmfLog(datagram);
     const close = [
-      () => product.drain(0),
       () => parts.bindings.close(),
       () => srf.disconnect(),
       () => signaling.close(),
@@ -140,6 +139,10 @@ export class Product {
 
   /** Ends everything, phones first; fails when something of a call was left in an engine. */
   async close(): Promise<void> {
+    await this.product.drain(0);
+    // Phones that still answer see their BYE.
+    for (let tries = 0; tries < 20 && (await this.signaling.stats()).dialogs > 0; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     for (const phone of this.#phones) await phone.close();
     for (const close of this.#close) await close();
   }
@@ -187,7 +190,7 @@ async function registrar(srf: Srf, seed: Omit<DirectorySeed, 'domain' | 'aliases
     bindings,
     nonces,
     guard,
-    policy: { defaultDomain: domain, algorithms: ['SHA-256', 'MD5'], withoutQop: false },
+    policy: { defaultDomain: domain, algorithms: ['SHA-256', 'MD5'], md5Agents: [], withoutQop: false },
     logger: log,
   });
   const service = new Registrar({
