@@ -19,5 +19,7 @@ export {
 } from './phone-call.ts';
 export type { Recorded } from './phone-exchange.ts';
 export type { PhoneCodec, PhoneDirection } from './phone-sdp.ts';
+export { seededRandom, SipAgent, type AgentRequest } from './sip-agent.ts';
+export { SipNetwork, type Passing } from './sip-network.ts';
 export { Baresip, baresipMissing, needBaresip, type BaresipEvent, type BaresipOptions } from './baresip.ts';
 export { needSipp, Sipp, sippMissing, type SippOptions } from './sipp.ts';

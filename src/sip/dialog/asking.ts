@@ -160,7 +160,9 @@ export class Asking {
       this.#launcher.sendIn(outgoing, dialog, spec);
     };
     // RFC 3261 §15: the called side may not end a call whose 2xx was not acknowledged yet.
-    if (dialog.openAnswers.size > 0) dialog.heldBye = send;
-    else send();
+    if (dialog.openAnswers.size === 0) return send();
+    const gone = (): void => this.#launcher.fail(outgoing, 'no-dialog', 'the dialog is gone');
+    if (dialog.heldBye === undefined) dialog.heldBye = { send, drop: gone };
+    else gone();
   }
 }

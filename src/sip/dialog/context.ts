@@ -78,6 +78,7 @@ export const endDialog = (context: CoreContext, dialog: LiveDialog, cause: Dialo
   dialog.session?.handle({ kind: 'none' });
   for (const { repeater } of dialog.openAnswers.values()) repeater.stop();
   dialog.openAnswers.clear();
+  dialog.heldBye?.drop();
   dialog.heldBye = undefined;
   context.handler.onDialogEnd?.(dialog, cause);
 };

@@ -51,7 +51,7 @@ export class LiveDialog implements Dialog {
   openReliable: { readonly rseq: number; readonly cseq: number } | undefined;
   byeSent = false;
   /** A BYE that may not leave before the ACK to our 2xx has come (RFC 3261 §15). */
-  heldBye: (() => void) | undefined;
+  heldBye: { readonly send: () => void; readonly drop: () => void } | undefined;
   session: SessionTimer | undefined;
   description: SentDescription | undefined;
 

@@ -241,7 +241,7 @@ export class Receiving implements TransactionUser {
     if (dialog.openAnswers.size > 0) return;
     const bye = dialog.heldBye;
     dialog.heldBye = undefined;
-    bye?.();
+    bye?.send();
   }
 
   /** The method that a CSeq names is the request's; the parser has seen to it. */

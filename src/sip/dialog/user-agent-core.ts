@@ -81,7 +81,12 @@ class Core implements UserAgentCore {
     const responses = new Responses(context, launcher, closing, sessions);
     launcher.owner = responses;
     const answering = new Answering(context, sessions);
-    answering.onUnacknowledged = (dialog) => closing.bye(dialog, 'ack-timeout', 'ACK timeout');
+    answering.onUnacknowledged = (dialog) => {
+      const held = dialog.heldBye;
+      dialog.heldBye = undefined;
+      if (held === undefined) closing.bye(dialog, 'ack-timeout', 'ACK timeout');
+      else held.send();
+    };
     this.#context = context;
     this.#launcher = launcher;
     this.#closing = closing;
