@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { parseParameters, splitList, type SipRequest } from '../sip/message/index.ts';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { WebSocketServer } from 'ws';
+import {
+  createResponse,
+  parseMessage,
+  parseParameters,
+  printMessage,
+  splitList,
+  type SipRequest,
+} from '../sip/message/index.ts';
 import { Phone, type PhoneOptions } from './phone.ts';
 
 describe('scripted phone', () => {
@@ -234,6 +244,28 @@ describe('scripted phone', () => {
     assert.equal(seen[2]?.get('algorithm'), 'MD5');
     const wrong = await open({ name: '1001', password: 'wrong', server });
     await assert.rejects(wrong.register(), /REGISTER got 403/);
+  });
+
+  it('registers over a WebSocket, under a name that nobody can resolve (RFC 7118)', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(server, 'listening');
+    server.on('connection', (socket) => {
+      assert.equal(socket.protocol, 'sip');
+      socket.on('message', (data: Buffer) => {
+        const result = parseMessage(data);
+        assert.ok(result.ok && result.message.kind === 'request');
+        socket.send(printMessage(createResponse(result.message, 200)).toString());
+      });
+    });
+    const { port } = server.address() as AddressInfo;
+    const phone = await open({ name: 'web', protocol: 'ws', server: { address: '127.0.0.1', port } });
+    await phone.register();
+    const register = phone.messages[0]?.message;
+    assert.match(register?.headers.get('via') ?? '', /^SIP\/2\.0\/WS [-0-9a-f]+\.invalid;/);
+    assert.match(register?.headers.get('contact') ?? '', /\.invalid;transport=ws>/);
+    phone.drop();
+    server.close();
+    await once(server, 'close');
   });
 
   it('speaks and hears: RTP both ways, a digit, silence in the held direction', async () => {
