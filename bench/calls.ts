@@ -2,7 +2,8 @@
  * Calls a second: SIPp caller and answerer through the whole product (digest, media anchored, no RTP sent), beside a plain
  * createB2BUA application on the embedded signaling engine alone and, where an address is given, on drachtio-server.
  *
- * npm run bench -- calls [--seconds 10] [--rate 200] [--from 100] [--peer 127.0.0.1:9022:cymru@127.0.0.1:5060] [--json FILE]
+ * npm run bench -- calls [--seconds 10] [--rate 200] [--from 100] [--only engine,peer]
+ *   [--peer 127.0.0.1:9022:cymru@127.0.0.1:5060] [--json FILE]
  *
  * Without --rate the highest clean rate is found by bisection. CPU is per call, by process.
  */
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
     rate: { type: 'string' },
     from: { type: 'string', default: '100' },
     peer: { type: 'string' },
+    only: { type: 'string', default: 'product,engine,peer' },
     json: { type: 'string' },
   },
 });
@@ -152,9 +154,11 @@ const measure = async (
 };
 
 try {
-  const subjects = [product, engineAlone];
-  const peer = options.peer;
-  if (peer !== undefined) subjects.push((port) => peerAlone(peer, port));
+  const { peer, only } = options;
+  const subjects: ((answerPort: number) => Promise<Subject>)[] = [];
+  if (only.includes('product')) subjects.push(product);
+  if (only.includes('engine')) subjects.push(engineAlone);
+  if (peer !== undefined && only.includes('peer')) subjects.push((port) => peerAlone(peer, port));
   const results: [string, Trial][] = [];
   for (const make of subjects) {
     const result = await measure(make);
