@@ -1,20 +1,28 @@
 import { createResponse, setToTag, type SipResponse } from '../message/index.ts';
 import type { SendResult } from '../transport/index.ts';
 import { contactOf, endDialog, isSecure, type CoreContext } from './context.ts';
-import { cseqNumber, dialogOfRequest, parseRAck, pathOfRequest } from './dialog-state.ts';
-import type { Incoming, ReliableAnswers } from './incoming.ts';
+import { cseqNumber, dialogOfRequest, pathOfRequest } from './dialog-state.ts';
+import type { Incoming } from './incoming.ts';
 import { LiveDialog } from './live-dialog.ts';
 import { callerIsBehindNat } from './nat.ts';
 import { allowsUpdate } from './responses.ts';
-import { answerRule, reliableRule, Repeater } from './repeat.ts';
-import { hasOption } from './session-timer.ts';
+import { Reliable, wantsReliable } from './reliable.ts';
+import { answerRule, Repeater } from './repeat.ts';
 import type { Sessions } from './sessions.ts';
 import type { Reply, ReplyResult } from './types.ts';
 
 type Done = (result: ReplyResult) => void;
 
-/** Reliable answers that may wait for the one before them. */
-const mostQueued = 8;
+const gone: ReplyResult = Object.freeze({
+  ok: false,
+  error: 'unknown-transaction',
+  detail: 'it has its answer, or is gone',
+});
+
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+const endsSubscription = ({ request }: Incoming): boolean =>
+  request.method === 'NOTIFY' && /^\s*terminated\b/i.test(request.headers.get('Subscription-State') ?? '');
 
 /** An INVITE that nobody ends is ended after this, in milliseconds. */
 const longestRingMs = 3_600_000;
@@ -29,11 +37,16 @@ export class Answering {
   readonly #sessions: Sessions;
   /** No ACK came to a 2xx of ours. */
   onUnacknowledged: (dialog: LiveDialog) => void = () => undefined;
+  readonly reliable: Reliable;
   #waiting = 0;
 
   constructor(context: CoreContext, sessions: Sessions) {
     this.#context = context;
     this.#sessions = sessions;
+    // RFC 3262 §3: without a PRACK the INVITE is refused with a 5xx.
+    this.reliable = new Reliable(context, (incoming) =>
+      this.respond(incoming, { status: 504 }, () => undefined),
+    );
   }
 
   /** Requests that wait for our answer. */
@@ -67,93 +80,41 @@ export class Answering {
   }
 
   respond(incoming: Incoming, reply: Reply, done: Done): void {
-    if (incoming.state !== 'waiting' || incoming.finalQueued) {
-      return done({ ok: false, error: 'unknown-transaction', detail: 'it has its answer, or is gone' });
-    }
-    const { reliable } = incoming;
-    const isSuccess = reply.status >= 200 && reply.status < 300;
-    const wantsReliable = this.#wantsReliable(incoming, reply);
-    if (wantsReliable && !this.#peerKnowsReliable(incoming)) {
-      return done({ ok: false, error: 'no-100rel', detail: 'the peer does not support 100rel' });
-    }
-    // RFC 3262 §3: one reliable answer at a time, and no 2xx while an offer or answer in one waits for its PRACK.
-    const blocks = reliable?.unacknowledged !== undefined;
-    if (blocks && (wantsReliable || (isSuccess && (reliable.unacknowledged?.body.length ?? 0) > 0))) {
-      if (reliable.queue.length >= mostQueued) {
-        return done({ ok: false, error: 'prack-pending', detail: 'too many answers wait for a PRACK' });
-      }
-      incoming.finalQueued = isSuccess;
-      reliable.queue.push(() => this.#send(incoming, reply, done));
-      return;
-    }
-    this.#send(incoming, reply, done);
-  }
-
-  /** Whether a PRACK acknowledges what waits for one; the next in the queue goes out (RFC 3262 §3). */
-  acknowledge(dialog: LiveDialog, rackValue: string | undefined): boolean {
-    const rack = parseRAck(rackValue);
-    const open = dialog.openReliable;
-    if (rack === undefined || rack.rseq !== open?.rseq || rack.cseq !== open.cseq) return false;
-    dialog.openReliable = undefined;
-    const reliable = dialog.pendingInvite?.reliable;
-    if (reliable !== undefined) reliable.unacknowledged = undefined;
-    reliable?.repeater.stop();
-    return true;
-  }
-
-  /** Sends what waited for the PRACK, once the PRACK itself was handed up. */
-  drain(invite: Incoming | undefined): void {
-    const reliable = invite?.reliable;
-    if (invite?.state !== 'waiting' || reliable === undefined) return;
-    while (reliable.unacknowledged === undefined) {
-      const next = reliable.queue.shift();
-      if (next === undefined) return;
-      invite.finalQueued = false;
-      next();
-    }
-  }
-
-  #wantsReliable({ isInvite }: Incoming, { status, headers }: Reply): boolean {
-    if (!isInvite || status <= 100 || status >= 200 || headers === undefined) return false;
-    return [...headers].some(
-      ({ name, value }) => name.toLowerCase() === 'require' && /\b100rel\b/i.test(value),
-    );
-  }
-
-  #peerKnowsReliable({ request }: Incoming): boolean {
-    return hasOption(request, 'Supported', '100rel') || hasOption(request, 'Require', '100rel');
+    if (incoming.state !== 'waiting' || incoming.finalQueued) return done(gone);
+    const verdict = this.reliable.hold(incoming, reply, () => this.#send(incoming, reply, done));
+    if (verdict === 'free') this.#send(incoming, reply, done);
+    else if (verdict !== 'held') done(verdict);
   }
 
   #send(incoming: Incoming, reply: Reply, done: Done): void {
-    if (incoming.state !== 'waiting') {
-      return done({ ok: false, error: 'unknown-transaction', detail: 'it has its answer, or is gone' });
-    }
-    const { status } = reply;
-    if (status > 100) this.#tag(incoming, reply.toTag);
-    const response = this.#build(incoming, reply);
-    if (incoming.isInvite && status > 100 && status < 300) this.#intoDialog(incoming, response);
-    const isReliable = this.#wantsReliable(incoming, reply);
-    if (isReliable) this.#number(incoming, response);
-    const { dialog } = incoming;
-    if (incoming.request.method === 'UPDATE' && status >= 200 && status < 300 && dialog !== undefined) {
-      this.#sessions.remember(dialog, response);
-      this.#sessions.onAnswer(dialog, incoming.request, response);
-    }
-    reply.prepare?.(response, this.#listenerOf(incoming));
+    if (incoming.state !== 'waiting') return done(gone);
+    const response = this.#compose(incoming, reply);
     const sent = incoming.transaction.respond(response, (result) =>
       done(this.#resultOf(incoming, response, result)),
     );
     if (!sent) {
       this.release(incoming, 'ended');
-      return done({
-        ok: false,
-        error: 'unknown-transaction',
-        detail: 'the transaction takes no such answer',
-      });
+      return done(gone);
     }
-    if (isReliable) incoming.reliable?.repeater.start();
-    if (status >= 200) this.#settle(incoming, response);
-    else if (status > 100) this.#ring(incoming);
+    if (wantsReliable(incoming, reply)) incoming.reliable?.repeater.start();
+    if (reply.status >= 200) this.#settle(incoming, response);
+    else if (reply.status > 100) this.#ring(incoming);
+  }
+
+  /** The response with all that it needs, and what it means for the dialog. */
+  #compose(incoming: Incoming, reply: Reply): SipResponse {
+    const { status } = reply;
+    if (status > 100) this.#tag(incoming, reply.toTag);
+    const response = this.#build(incoming, reply);
+    if (incoming.isInvite && status > 100 && status < 300) this.#intoDialog(incoming, response);
+    if (wantsReliable(incoming, reply)) this.reliable.number(incoming, response);
+    const { dialog } = incoming;
+    if (incoming.request.method === 'UPDATE' && isSuccess(status) && dialog !== undefined) {
+      this.#sessions.remember(dialog, response);
+      this.#sessions.onAnswer(dialog, incoming.request, response);
+    }
+    reply.prepare?.(response, this.#listenerOf(incoming));
+    return response;
   }
 
   /** Somebody takes care of it: it may take as long as people let it ring. */
@@ -212,49 +173,27 @@ export class Answering {
     return dialog;
   }
 
-  /** RSeq (RFC 3262 §3), and a repeater until the PRACK comes. */
-  #number(incoming: Incoming, response: SipResponse): void {
-    const reliable = (incoming.reliable ??= this.#newReliable(incoming));
-    reliable.rseq++;
-    reliable.unacknowledged = response;
-    response.headers.set('RSeq', String(reliable.rseq));
-    const { dialog, request } = incoming;
-    if (dialog !== undefined) dialog.openReliable = { rseq: reliable.rseq, cseq: cseqNumber(request) };
-  }
-
-  #newReliable(incoming: Incoming): ReliableAnswers {
-    const { clock, timers, random } = this.#context;
-    const repeater = new Repeater(clock, reliableRule(timers), {
-      send: () => {
-        const response = incoming.reliable?.unacknowledged;
-        if (response !== undefined) incoming.transaction.respond(response);
-      },
-      giveUp: () => {
-        incoming.finalQueued = false;
-        this.respond(incoming, { status: 504 }, () => undefined);
-      },
-    });
-    return { rseq: Math.floor(random.unit() * 0xffff), unacknowledged: undefined, repeater, queue: [] };
-  }
-
   /** A final answer: the request is done with, its dialog confirmed or over. */
   #settle(incoming: Incoming, response: SipResponse): void {
-    const isSuccess = response.status < 300;
     const { method } = incoming.request;
-    if (isSuccess && method === 'SUBSCRIBE' && !incoming.inDialog) {
-      const dialog = this.#makeDialog(incoming);
-      dialog.localContact = response.headers.get('Contact') ?? '';
-      dialog.state = 'confirmed';
+    const success = isSuccess(response.status);
+    if (success && method === 'SUBSCRIBE' && !incoming.inDialog) {
+      const made = this.#makeDialog(incoming);
+      made.localContact = response.headers.get('Contact') ?? '';
+      made.state = 'confirmed';
     }
     this.release(incoming, 'answered');
     const { dialog } = incoming;
     if (dialog === undefined) return;
-    if (method === 'INVITE' && isSuccess) this.#awaitAck(incoming, dialog, response);
-    else if (method === 'INVITE' && !incoming.inDialog) endDialog(this.#context, dialog, 'rejected');
-    else if (isSuccess && method === 'NOTIFY' && dialog.method === 'SUBSCRIBE') {
-      const ended = /^\s*terminated\b/i.test(incoming.request.headers.get('Subscription-State') ?? '');
-      if (ended) endDialog(this.#context, dialog, 'subscription-ended');
+    if (incoming.isInvite) this.#settleInvite(incoming, dialog, response);
+    else if (success && endsSubscription(incoming) && dialog.method === 'SUBSCRIBE') {
+      endDialog(this.#context, dialog, 'subscription-ended');
     }
+  }
+
+  #settleInvite(incoming: Incoming, dialog: LiveDialog, response: SipResponse): void {
+    if (isSuccess(response.status)) this.#awaitAck(incoming, dialog, response);
+    else if (!incoming.inDialog) endDialog(this.#context, dialog, 'rejected');
   }
 
   /** RFC 3261 §13.3.1.4: a 2xx is repeated here, over any transport, until its ACK comes. */

@@ -12,10 +12,13 @@ import type {
   Dialog,
   InDialogSpec,
   OutgoingRequest,
+  RequestError,
   RequestHandlers,
   RequestSpec,
   SentResult,
 } from './types.ts';
+
+const noDialog = ['no-dialog', 'the dialog is gone'] as const;
 
 const schemes = new Set(['sip', 'sips']);
 
@@ -60,19 +63,25 @@ export class Asking {
   requestInDialog(dialog: Dialog, spec: InDialogSpec, handlers: RequestHandlers): Outgoing {
     const live = dialog instanceof LiveDialog ? dialog : undefined;
     const outgoing = this.#launcher.open(spec.method, live, handlers);
-    if (live === undefined || live.state === 'terminated' || (live.byeSent && spec.method !== 'PRACK')) {
-      this.#launcher.fail(outgoing, 'no-dialog', 'the dialog is gone');
-    } else if (spec.method === 'ACK') {
-      this.#launcher.fail(outgoing, 'nothing-to-acknowledge', 'an ACK goes by ack()');
+    const obstacle = this.#obstacle(live, spec.method);
+    if (live === undefined || obstacle !== undefined) {
+      const [error, detail] = obstacle ?? noDialog;
+      this.#launcher.fail(outgoing, error, detail);
     } else if (spec.method === 'BYE') this.#bye(outgoing, live, spec);
-    else if (spec.method === 'INVITE' && (live.sentInvite ?? live.pendingInvite) !== undefined) {
-      this.#launcher.fail(outgoing, 'request-pending', 'another INVITE is under way');
-    } else {
+    else {
       if (spec.method === 'INVITE') live.sentInvite = outgoing;
       if (spec.method === 'UPDATE') live.sentUpdate = true;
       this.#launcher.sendIn(outgoing, live, { ...spec, prepare: this.#withTerms(live, spec) });
     }
     return outgoing;
+  }
+
+  #obstacle(dialog: LiveDialog | undefined, method: string): readonly [RequestError, string] | undefined {
+    if (dialog === undefined || dialog.state === 'terminated' || dialog.byeSent) return noDialog;
+    if (method === 'ACK') return ['nothing-to-acknowledge', 'an ACK goes by ack()'];
+    // RFC 3261 §14.1.
+    const isBusy = method === 'INVITE' && (dialog.sentInvite ?? dialog.pendingInvite) !== undefined;
+    return isBusy ? ['request-pending', 'another INVITE is under way'] : undefined;
   }
 
   cancel(

@@ -1,6 +1,5 @@
 import {
   createResponse,
-  cseq,
   fromTag,
   setToTag,
   toTag,
@@ -25,8 +24,6 @@ type Refusal = { readonly status: number; readonly headers?: readonly HeaderFiel
 const dialogOnly = new Set(['BYE', 'PRACK', 'UPDATE']);
 /** These name where the peer is now (RFC 3261 §12.2, RFC 3311, RFC 6665, RFC 3515). */
 const targetRefreshes = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
-
-const ignore = (): void => undefined;
 
 /** What comes in: to the dialog that it belongs to, to the user, or back where it came from. */
 export class Receiving implements TransactionUser {
@@ -142,7 +139,7 @@ export class Receiving implements TransactionUser {
     return { status: 422, headers: [{ name: 'Min-SE', value: String(this.#context.sessionTimers.minSe) }] };
   }
 
-  #handUp(transaction: ServerTransaction, event: MessageEvent, dialog: LiveDialog | undefined): Incoming {
+  #handUp(transaction: ServerTransaction, event: MessageEvent, dialog: LiveDialog | undefined): void {
     const incoming = new Incoming({
       transaction,
       event,
@@ -150,9 +147,9 @@ export class Receiving implements TransactionUser {
       localTag: dialog?.localTag ?? newTag(this.#context),
       onDetach: (it) => this.#answering.release(it, 'detached'),
     });
+    if (dialog !== undefined && incoming.isInvite) dialog.pendingInvite = incoming;
     this.#answering.admit(incoming);
     this.#context.handler.onRequest(incoming);
-    return incoming;
   }
 
   #onInDialog(dialog: LiveDialog, transaction: ServerTransaction, event: MessageEvent): void {
@@ -170,7 +167,6 @@ export class Receiving implements TransactionUser {
     if (targetRefreshes.has(request.method)) dialog.retarget(refreshedTarget(request));
     if (request.method === 'BYE') return this.#onBye(dialog, transaction, event);
     if (request.method === 'PRACK') return this.#onPrack(dialog, transaction, event);
-    if (request.method === 'INVITE') return this.#onReInvite(dialog, transaction, event);
     this.#handUp(transaction, event, dialog);
   }
 
@@ -181,46 +177,40 @@ export class Receiving implements TransactionUser {
   }
 
   #inDialogRefusal(dialog: LiveDialog, request: SipRequest): Refusal | undefined {
-    const { sessionTimers, random } = this.#context;
     const { method } = request;
-    if (method === 'PRACK' || method === 'BYE') return undefined;
-    // RFC 3261 §14.2, RFC 3311 §5.2: an answer of ours is still owed.
-    const owed: Refusal = {
-      status: 500,
-      headers: [{ name: 'Retry-After', value: String(Math.floor(random.unit() * 11)) }],
-    };
-    if (method === 'INVITE') {
-      if (dialog.pendingInvite !== undefined) return owed;
-      if (dialog.sentInvite !== undefined) return { status: 491 };
-    } else if (method === 'UPDATE') {
-      if ([...dialog.waiting].some((waiting) => waiting.request.method === 'UPDATE')) return owed;
-      const isGlare = dialog.sentUpdate || (dialog.state === 'confirmed' && dialog.sentInvite !== undefined);
-      if (isGlare && request.body.length > 0) return { status: 491 };
-    } else return undefined;
-    return isTooShort(request, sessionTimers) ? this.#tooShort() : undefined;
+    if (method !== 'INVITE' && method !== 'UPDATE') return undefined;
+    const glare = method === 'INVITE' ? this.#inviteGlare(dialog) : this.#updateGlare(dialog, request);
+    if (glare !== undefined) return glare;
+    return isTooShort(request, this.#context.sessionTimers) ? this.#tooShort() : undefined;
   }
 
-  #onReInvite(dialog: LiveDialog, transaction: ServerTransaction, event: MessageEvent): void {
-    const incoming = new Incoming({
-      transaction,
-      event,
-      dialog,
-      localTag: dialog.localTag,
-      onDetach: ignore,
-    });
-    dialog.pendingInvite = incoming;
-    this.#answering.admit(incoming);
-    this.#context.handler.onRequest(incoming);
+  /** RFC 3261 §14.2. */
+  #inviteGlare(dialog: LiveDialog): Refusal | undefined {
+    if (dialog.pendingInvite !== undefined) return this.#owed();
+    return dialog.sentInvite === undefined ? undefined : { status: 491 };
+  }
+
+  /** RFC 3311 §5.2. */
+  #updateGlare(dialog: LiveDialog, request: SipRequest): Refusal | undefined {
+    if ([...dialog.waiting].some((waiting) => waiting.request.method === 'UPDATE')) return this.#owed();
+    const offers = dialog.sentUpdate || (dialog.state === 'confirmed' && dialog.sentInvite !== undefined);
+    return offers && request.body.length > 0 ? { status: 491 } : undefined;
+  }
+
+  /** An answer of ours to the one before is still owed. */
+  #owed(): Refusal {
+    const seconds = Math.floor(this.#context.random.unit() * 11);
+    return { status: 500, headers: [{ name: 'Retry-After', value: String(seconds) }] };
   }
 
   #onPrack(dialog: LiveDialog, transaction: ServerTransaction, event: MessageEvent): void {
     // RFC 3262 §3: a PRACK that matches nothing is refused.
-    if (!this.#answering.acknowledge(dialog, transaction.request.headers.get('RAck'))) {
+    if (!this.#answering.reliable.acknowledge(dialog, transaction.request.headers.get('RAck'))) {
       return this.#refuseIn(dialog, transaction, { status: 481 });
     }
     const invite = dialog.pendingInvite;
     this.#handUp(transaction, event, dialog);
-    this.#answering.drain(invite);
+    this.#answering.reliable.drain(invite);
   }
 
   #onBye(dialog: LiveDialog, transaction: ServerTransaction, event: MessageEvent): void {
@@ -242,10 +232,5 @@ export class Receiving implements TransactionUser {
     const bye = dialog.heldBye;
     dialog.heldBye = undefined;
     bye?.send();
-  }
-
-  /** The method that a CSeq names is the request's; the parser has seen to it. */
-  static methodOf(request: SipRequest): string {
-    return cseq(request)?.method ?? request.method;
   }
 }

@@ -33,6 +33,8 @@ const lostRaceMs = 2_000;
 export const allowsUpdate = (fields: readonly string[]): boolean =>
   fields.some((value) => value.trim().toUpperCase() === 'UPDATE');
 
+const isSuccess = ({ status }: SipResponse): boolean => status >= 200 && status < 300;
+
 const isTerminatingNotify = (outgoing: Outgoing): boolean =>
   outgoing.method === 'NOTIFY' &&
   /^\s*terminated\b/i.test(outgoing.request?.headers.get('Subscription-State') ?? '');
@@ -74,20 +76,26 @@ export class Responses implements OutgoingOwner {
   }
 
   response(outgoing: Outgoing, response: SipResponse, event: MessageEvent | undefined): void {
-    const { status } = response;
-    if (status <= 100) return;
-    const { dialog, inDialog } = outgoing;
-    if (inDialog && dialog !== undefined && event !== undefined) dialog.flow = event.flow;
+    if (response.status <= 100) return;
+    const dialog = outgoing.inDialog ? outgoing.dialog : undefined;
+    if (dialog !== undefined && event !== undefined) dialog.flow = event.flow;
     if (outgoing.method === 'INVITE') return this.#onInvite(outgoing, response, event);
     if (outgoing.state === 'completed') return;
-    if (status >= 200) this.#launcher.complete(outgoing);
-    if (inDialog && dialog !== undefined) return this.#onInDialog(outgoing, dialog, response, event);
-    const made =
-      outgoing.method === 'SUBSCRIBE' && status >= 200 && status < 300 && event !== undefined
-        ? this.#dialogOf(outgoing, response, event)
-        : undefined;
-    if (made !== undefined) made.state = 'confirmed';
-    this.#deliver(outgoing, response, event, made);
+    if (response.status >= 200) this.#launcher.complete(outgoing);
+    if (dialog !== undefined) return this.#onInDialog(outgoing, dialog, response, event);
+    this.#deliver(outgoing, response, event, this.#subscription(outgoing, response, event));
+  }
+
+  /** RFC 6665 §4.1.2.1: the dialog that a 2xx to SUBSCRIBE makes. */
+  #subscription(
+    outgoing: Outgoing,
+    response: SipResponse,
+    event: MessageEvent | undefined,
+  ): LiveDialog | undefined {
+    if (outgoing.method !== 'SUBSCRIBE' || !isSuccess(response) || event === undefined) return undefined;
+    const dialog = this.#dialogOf(outgoing, response, event);
+    if (dialog !== undefined) dialog.state = 'confirmed';
+    return dialog;
   }
 
   ended(outgoing: Outgoing): void {
@@ -241,15 +249,17 @@ export class Responses implements OutgoingOwner {
     response: SipResponse,
     event: MessageEvent | undefined,
   ): void {
-    const { status } = response;
     const { method } = outgoing;
-    const isSuccess = status >= 200 && status < 300;
-    if (isSuccess && (method === 'UPDATE' || method === 'SUBSCRIBE'))
+    if (isSuccess(response) && (method === 'UPDATE' || method === 'SUBSCRIBE')) {
       dialog.retarget(refreshedTarget(response));
-    if (isSuccess && method === 'UPDATE') this.#sessions.onAccepted(dialog, response);
+      if (method === 'UPDATE') this.#sessions.onAccepted(dialog, response);
+    }
     this.#deliver(outgoing, response, event, dialog);
-    if (status < 200) return;
-    if (method === 'BYE') {
+    if (response.status >= 200) this.#afterFinal(outgoing, dialog, response.status);
+  }
+
+  #afterFinal(outgoing: Outgoing, dialog: LiveDialog, status: number): void {
+    if (outgoing.method === 'BYE') {
       // A challenged BYE comes again with credentials.
       if (status === 401 || status === 407) dialog.byeSent = false;
       else endDialog(this.#context, dialog, 'bye-sent');

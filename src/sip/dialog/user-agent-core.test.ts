@@ -32,7 +32,7 @@ const world = (protocol: 'udp' | 'tcp' = 'udp', options: Partial<UserAgentOption
 
 type World = ReturnType<typeof world>;
 
-const answer = ({ b }: World, headers: { name: string; value: string }[] = []): void => {
+const answer = ({ b }: Pick<World, 'b'>, headers: { name: string; value: string }[] = []): void => {
   const incoming = b.requests.at(-1) ?? assert.fail('no request');
   b.core.respond(incoming, { status: 200, headers: [sdpType, ...headers], body: sdp });
 };
@@ -293,7 +293,7 @@ for (const protocol of ['udp', 'tcp'] as const) {
       assert.deepEqual(mine.statuses, [491]);
       assert.deepEqual(yours.statuses, [491]);
       assert.deepEqual(
-        third.sent.map((s) => s.ok === false && s.error),
+        third.sent.map((s) => (s.ok ? 'ok' : s.error)),
         ['request-pending'],
       );
       // Then one of them gets through.
@@ -520,9 +520,8 @@ for (const protocol of ['udp', 'tcp'] as const) {
       w.end();
     });
 
-    for (const nth of [3, 4, 5, 7]) {
-      it(`of ${nth} messages one is lost: the call still goes its way, and nothing is left`, function () {
-        if (protocol === 'tcp') return this.skip();
+    for (const nth of protocol === 'udp' ? [3, 4, 5, 7] : []) {
+      it(`of ${nth} messages one is lost: the call still goes its way, and nothing is left`, () => {
         const w = world(protocol);
         let count = 0;
         w.network.drop = () => ++count % nth === 0;
@@ -532,7 +531,8 @@ for (const protocol of ['udp', 'tcp'] as const) {
         };
         const call = w.invite();
         w.clock.advance(10_000);
-        answer({ ...w, b: { ...w.b, requests: w.b.requests.slice(0, 1) } as SipAgent });
+        const first = w.b.requests[0] ?? assert.fail();
+        w.b.core.respond(first, { status: 200, headers: [sdpType], body: sdp });
         w.clock.advance(10_000);
         const dialog = call.responses.at(-1)?.dialog ?? assert.fail('no answer came');
         assert.equal(call.statuses.at(-1), 200);
