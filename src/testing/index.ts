@@ -23,3 +23,4 @@ export { seededRandom, SipAgent, type AgentRequest } from './sip-agent.ts';
 export { SipNetwork, type Passing } from './sip-network.ts';
 export { Baresip, baresipMissing, needBaresip, type BaresipEvent, type BaresipOptions } from './baresip.ts';
 export { needSipp, Sipp, sippMissing, type SippOptions } from './sipp.ts';
+export { RtpCrypto } from './rtp-crypto.ts';

@@ -59,6 +59,43 @@ describe('RtpEndpoint', () => {
       assert.deepEqual(bob.heardTones([440, 1000]), []);
     });
 
+  it('speaks SRTP: hears its partner, refuses a stranger', async () => {
+    const srtp = 'AES_CM_128_HMAC_SHA1_80';
+    const [ada, bob] = [
+      await RtpEndpoint.open({ name: 'ada', srtp }),
+      await RtpEndpoint.open({ name: 'bob', srtp }),
+    ];
+    const eve = await endpoint('eve');
+    open.push(ada, bob);
+    bob.crypto?.learn(ada.sdp());
+    ada.start(bob.sdp());
+    eve.start({ address: '127.0.0.1', port: bob.port });
+    await bob.hears(10, 'ada');
+    await bob.until(() => (bob.crypto?.refused ?? 0) > 5, 'packets of eve refused');
+    assert.deepEqual(bob.analyse().speakers, ['ada']);
+    assert.match(
+      ada.sdp(),
+      /m=audio \d+ RTP\/SAVP 0 101\r\n(.*\r\n)*a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:/,
+    );
+  });
+
+  it('sends and hears a tone in Opus, and digits in its clock', async () => {
+    const opus = { payloadType: 107, codec: { name: 'opus', clockRate: 48_000, channels: 2 } };
+    const [ada, bob] = [
+      await RtpEndpoint.open({ name: 'ada', ...opus }),
+      await RtpEndpoint.open({ name: 'bob', ...opus }),
+    ];
+    open.push(ada, bob);
+    ada.tone = [440];
+    ada.start(bob.sdp());
+    await bob.until(() => bob.toneShare(440) > 0.9, '440 Hz');
+    await ada.press('7', { duration: 100 });
+    await bob.until(() => bob.digits === '7', 'digit 7');
+    assert.deepEqual(bob.digitDurations, [4800]);
+    assert.equal(bob.analyse().largestTimestampStep, 960);
+    assert.match(bob.sdp(), /a=rtpmap:107 opus\/48000\/2\r\na=rtpmap:101 telephone-event\/48000/);
+  });
+
   it('says what it has when it waits in vain', async () => {
     const bob = await endpoint('bob');
     await assert.rejects(

@@ -3,19 +3,18 @@ import {
   buildRtp,
   digitEvent,
   eventDigit,
-  g711Decode,
-  g711Encode,
-  goertzelPower,
-  meanSquare,
   packetKind,
   parseRtcp,
   parseRtp,
   TelephoneEventDetector,
   TelephoneEventGenerator,
-  type G711Law,
+  type CodecName,
   type RtcpPacket,
+  type SrtpSuite,
 } from '../rtp/index.ts';
 import { analyseRtp, type ReceivedRtp, type RtpAnalysis } from './rtp-analysis.ts';
+import { RtpCrypto } from './rtp-crypto.ts';
+import { RtpSound, staticCodec } from './rtp-sound.ts';
 import { readStamp, stampTime, writeStamp } from './rtp-stamp.ts';
 
 export type RtpAddress = { readonly address: string; readonly port: number };
@@ -24,23 +23,29 @@ export type RtpEndpointOptions = {
   /** Said in every payload it sends; at most 16 characters. */
   readonly name: string;
   readonly address?: string;
-  /** 0 is PCMU, 8 PCMA; others are sent as stamped octets, not as sound. */
+  /** 0 is PCMU, 8 PCMA, 9 G.722; for others say which `codec` they are. */
   readonly payloadType?: number;
+  /** Of `payloadType`, if that is dynamic. */
+  readonly codec?: CodecName;
+  /** Sends and wants SRTP with a key of its own in the SDP (SDES). */
+  readonly srtp?: SrtpSuite;
   readonly eventPayloadType?: number;
   /** Milliseconds. */
   readonly ptime?: number;
   readonly ssrc?: number;
 };
 
+const UNKNOWN_CODEC: CodecName = { name: 'PCMU', clockRate: 8000, channels: 1 };
+
 type Waiter = { readonly holds: () => boolean; readonly resolve: () => void };
 
+/** Of stamped payloads, whatever the codec. */
+const OCTETS_PER_MS = 8;
 const RTP_PAIR_TRIES = 50;
-const SAMPLES_PER_MS = 8;
-const TONE_AMPLITUDE = 8000;
 
 /**
- * A phone's media for tests, on real UDP sockets: sends a G.711 stream whose payload names its sender and counts (or a
- * tone), keeps all that it receives, and can say what that was. RTCP has the next port. Close it when done.
+ * A phone's media for tests, on real UDP sockets: sends a stream whose payload names its sender and counts (or a tone in
+ * any codec), keeps all that it receives, and can say what that was. RTCP has the next port. Close it when done.
  */
 export class RtpEndpoint {
   readonly name: string;
@@ -65,6 +70,11 @@ export class RtpEndpoint {
   target: RtpAddress | undefined;
   /** Frequencies in Hz that it sends in place of stamped silence; empty for stamps. */
   tone: readonly number[] = [];
+  /** What the payload type is; the clock of timestamps and events is its. */
+  readonly codec: CodecName;
+  /** Keys and counts of SRTP, if it speaks that. */
+  readonly crypto: RtpCrypto | undefined;
+  readonly #sound: RtpSound;
   readonly #rtp: Socket;
   readonly #control: Socket;
   readonly #waiters = new Set<Waiter>();
@@ -80,17 +90,18 @@ export class RtpEndpoint {
   #pause = 0;
   #timer: NodeJS.Timeout | undefined;
   #next = 0;
-  #phase = 0;
   #marker = true;
 
-  private constructor(options: RtpEndpointOptions, sockets: readonly [Socket, Socket]) {
-    [this.#rtp, this.#control] = sockets;
+  private constructor(options: RtpEndpointOptions, parts: readonly [Socket, Socket, RtpSound]) {
+    [this.#rtp, this.#control, this.#sound] = parts;
     this.name = options.name;
     this.address = options.address ?? '127.0.0.1';
     this.payloadType = options.payloadType ?? 0;
     this.eventPayloadType = options.eventPayloadType ?? 101;
     this.ptime = options.ptime ?? 20;
     this.ssrc = options.ssrc ?? Math.floor(Math.random() * 0x1_0000_0000);
+    this.codec = options.codec ?? staticCodec(this.payloadType) ?? UNKNOWN_CODEC;
+    this.crypto = options.srtp && new RtpCrypto(options.srtp);
     this.port = this.#rtp.address().port;
     this.#rtp.on('message', (packet, from) => this.#receive(packet, `${from.address}:${from.port}`));
     this.#control.on('message', (packet) => this.#receiveControl(packet));
@@ -99,18 +110,20 @@ export class RtpEndpoint {
   /** Opens an even RTP port and the odd RTCP port after it. */
   static async open(options: RtpEndpointOptions): Promise<RtpEndpoint> {
     const address = options.address ?? '127.0.0.1';
+    const sound = await RtpSound.open(options.payloadType ?? 0, options.codec);
     for (let tries = 0; tries < RTP_PAIR_TRIES; tries += 1) {
       const rtp = await bind(address, 0);
       const port = rtp?.address().port ?? 1;
       const control = rtp && port % 2 === 0 ? await bind(address, port + 1) : undefined;
-      if (rtp && control) return new RtpEndpoint(options, [rtp, control]);
+      if (rtp && control) return new RtpEndpoint(options, [rtp, control, sound]);
       rtp?.close();
     }
     throw new Error(`no pair of free UDP ports on ${address}`);
   }
 
-  /** Starts sending a packet every ptime to `target`, or to the address in an SDP. */
+  /** Starts sending a packet every ptime to `target`, or to the address in an SDP; SRTP needs the SDP, for its key. */
   start(target: RtpAddress | string): this {
+    if (typeof target === 'string') this.crypto?.learn(target);
     this.target = typeof target === 'string' ? sdpAddress(target) : target;
     if (this.#timer === undefined) {
       this.#next = performance.now();
@@ -131,6 +144,7 @@ export class RtpEndpoint {
     this.#waiters.clear();
     this.#rtp.close();
     this.#control.close();
+    this.#sound.close();
   }
 
   /** Presses digits one after the other while sending; resolves when the last end packet is out. */
@@ -141,7 +155,13 @@ export class RtpEndpoint {
       const event = digitEvent(digit);
       if (event < 0) throw new Error(`${digit} is no digit`);
       this.#presses.push(
-        new TelephoneEventGenerator({ event, duration, volume: 10, clockRate: 8000, ptime: this.ptime }),
+        new TelephoneEventGenerator({
+          event,
+          duration,
+          volume: 10,
+          clockRate: this.codec.clockRate,
+          ptime: this.ptime,
+        }),
       );
     }
     if (this.#timer === undefined) throw new Error(`${this.name} presses digits but is not sending`);
@@ -155,7 +175,8 @@ export class RtpEndpoint {
 
   /** Sends RTCP to the port after the target's. */
   sendControl(bytes: Uint8Array, target = this.target): void {
-    if (target) this.#control.send(bytes, target.port + 1, target.address);
+    const packet = this.crypto?.protect(Buffer.from(bytes), 'rtcp') ?? bytes;
+    if (target) this.#control.send(packet, target.port + 1, target.address);
   }
 
   /** Waits until `holds` is true, looking after every packet received or sent; rejects after `timeout` ms with what it has. */
@@ -193,29 +214,23 @@ export class RtpEndpoint {
   }
 
   analyse(from = 0): RtpAnalysis {
-    const { eventPayloadType } = this;
-    return analyseRtp(this.packets.slice(from), {
-      eventPayloadType,
-      samplesPerPacket: this.ptime * SAMPLES_PER_MS,
-    });
+    const { eventPayloadType, samples } = this;
+    return analyseRtp(this.packets.slice(from), { eventPayloadType, samplesPerPacket: samples });
   }
 
-  /** The last `ms` of G.711 audio received, decoded. */
+  /** Timestamp units of a packet. */
+  get samples(): number {
+    return (this.ptime * this.codec.clockRate) / 1000;
+  }
+
+  /** The last `ms` of sound received, in samples of the codec's rate (8 kHz for G.711). */
   pcm(ms = 200): Int16Array {
-    const payloads = this.packets.filter((p) => p.payloadType === 0 || p.payloadType === 8);
-    const last = payloads.slice(-Math.ceil(ms / this.ptime));
-    const pcm = new Int16Array(last.reduce((sum, p) => sum + p.payload.length, 0));
-    let at = 0;
-    for (const packet of last) at += g711Decode(lawOf(packet.payloadType), packet.payload, pcm.subarray(at));
-    return pcm;
+    return this.#sound.pcm(ms).pcm;
   }
 
   /** The share, 0 to 1, of the last `ms` of received sound that is a sine of `frequency`. */
   toneShare(frequency: number, ms = 200): number {
-    const pcm = this.pcm(ms);
-    const power = meanSquare(pcm, 0, pcm.length);
-    if (power < 1000) return 0; // silence has no tone
-    return goertzelPower(pcm, { from: 0, count: pcm.length }, frequency, 8000) / power;
+    return this.#sound.toneShare(frequency, ms);
   }
 
   /** Which of `frequencies` make up more than a quarter each of the last `ms` of received sound. */
@@ -226,18 +241,20 @@ export class RtpEndpoint {
   /** An SDP that describes this endpoint. */
   sdp(direction = 'sendrecv'): string {
     const family = this.address.includes(':') ? 'IP6' : 'IP4';
-    const codec = this.payloadType === 8 ? 'PCMA/8000' : 'PCMU/8000';
+    const { name, clockRate, channels } = staticCodec(this.payloadType) ?? this.codec;
+    const codec = `${name}/${clockRate}${channels > 1 ? `/${channels}` : ''}`;
     return [
       'v=0',
       `o=${this.name} 1 1 IN ${family} ${this.address}`,
       's=-',
       `c=IN ${family} ${this.address}`,
       't=0 0',
-      `m=audio ${this.port} RTP/AVP ${this.payloadType} ${this.eventPayloadType}`,
+      `m=audio ${this.port} RTP/${this.crypto ? 'S' : ''}AVP ${this.payloadType} ${this.eventPayloadType}`,
       `a=rtpmap:${this.payloadType} ${codec}`,
-      `a=rtpmap:${this.eventPayloadType} telephone-event/8000`,
+      `a=rtpmap:${this.eventPayloadType} telephone-event/${clockRate}`,
       `a=fmtp:${this.eventPayloadType} 0-15`,
       `a=ptime:${this.ptime}`,
+      ...(this.crypto ? [this.crypto.line] : []),
       `a=${direction}`,
       '',
     ].join('\r\n');
@@ -257,11 +274,11 @@ export class RtpEndpoint {
   }
 
   #sendOne(): void {
-    const samples = this.ptime * SAMPLES_PER_MS;
+    const { samples } = this;
     const press = this.#presses[0];
     if (press !== undefined && this.#pressedAt === undefined) this.#pressedAt = this.timestamp;
     if (press !== undefined && this.#pressedAt !== undefined) this.#sendEvent(press, this.#pressedAt);
-    else this.#send(this.#audioPayload(samples), this.timestamp, this.payloadType, this.#marker);
+    else this.#send(this.#audioPayload(), this.timestamp, this.payloadType, this.#marker);
     this.timestamp = (this.timestamp + samples) >>> 0;
     if (this.#pressedAt === undefined) this.#marker = false;
   }
@@ -275,7 +292,7 @@ export class RtpEndpoint {
     this.#pressedAt = undefined;
     this.#marker = true;
     // The pause: RFC 4733 has no packets between events, real phones go back to audio; here the clock just runs on.
-    this.timestamp = (this.timestamp + this.#pause * SAMPLES_PER_MS) >>> 0;
+    this.timestamp = (this.timestamp + (this.#pause * this.codec.clockRate) / 1000) >>> 0;
     this.#next += this.#pause;
   }
 
@@ -283,37 +300,26 @@ export class RtpEndpoint {
     const { sequence, ssrc, target } = this;
     if (target) {
       const packet = buildRtp({ marker, payloadType, sequence, timestamp, ssrc }, payload);
-      this.#rtp.send(packet, target.port, target.address);
+      this.#rtp.send(this.crypto?.protect(packet, 'rtp') ?? packet, target.port, target.address);
     }
     this.sequence = (sequence + 1) & 0xffff;
   }
 
-  #audioPayload(samples: number): Buffer {
+  #audioPayload(): Buffer {
     const count = this.sent;
     this.sent += 1;
-    if (this.tone.length > 0) return this.#tonePayload(samples);
-    const payload = Buffer.alloc(samples, this.payloadType === 8 ? 0xd5 : 0xff);
+    const tone = this.tone.length > 0 && this.#sound.tone(this.payloadType, this.tone, this.ptime);
+    if (tone) return tone;
+    const payload = Buffer.alloc(this.ptime * OCTETS_PER_MS, this.payloadType === 8 ? 0xd5 : 0xff);
     writeStamp(payload, { name: this.name, count, sentAt: stampTime() });
     return payload;
   }
 
-  #tonePayload(samples: number): Buffer {
-    const pcm = new Int16Array(samples);
-    const amplitude = TONE_AMPLITUDE / this.tone.length;
-    for (let i = 0; i < samples; i += 1) {
-      for (const hz of this.tone)
-        pcm[i]! += Math.round(amplitude * Math.sin((2 * Math.PI * hz * (this.#phase + i)) / 8000));
-    }
-    this.#phase += samples;
-    const payload = Buffer.alloc(samples);
-    g711Encode(lawOf(this.payloadType), pcm, payload);
-    return payload;
-  }
-
-  #receive(packet: Buffer, from: string): void {
+  #receive(received: Buffer, from: string): void {
     const arrival = stampTime();
-    if (packetKind(packet) === 'rtcp') return this.#receiveControl(packet);
-    const rtp = parseRtp(packet);
+    if (packetKind(received) === 'rtcp') return this.#receiveControl(received);
+    const packet = this.crypto ? this.crypto.unprotect(received, 'rtp') : received;
+    const rtp = packet && parseRtp(packet);
     if (rtp === undefined) return;
     const stamp = readStamp(rtp.payload);
     const { ssrc, sequence, timestamp, payloadType, marker } = rtp;
@@ -321,11 +327,13 @@ export class RtpEndpoint {
     const said = { who: stamp?.name, count: stamp?.count, sentAt: stamp?.sentAt };
     this.packets.push({ arrival, from, ssrc, sequence, timestamp, payloadType, marker, payload, ...said });
     if (payloadType === this.eventPayloadType) this.#events.receive(payload, 0, timestamp, arrival);
+    else this.#sound.hear(payloadType, payload);
     this.#settle();
   }
 
-  #receiveControl(packet: Buffer): void {
-    const packets = parseRtcp(packet);
+  #receiveControl(received: Buffer): void {
+    const packet = this.crypto ? this.crypto.unprotect(received, 'rtcp') : received;
+    const packets = packet && parseRtcp(packet);
     if (packets) this.rtcp.push({ arrival: stampTime(), packets });
     this.#settle();
   }
@@ -333,10 +341,6 @@ export class RtpEndpoint {
   #settle(): void {
     for (const waiter of this.#waiters) if (waiter.holds()) waiter.resolve();
   }
-}
-
-function lawOf(payloadType: number): G711Law {
-  return payloadType === 8 ? 'alaw' : 'ulaw';
 }
 
 function bind(address: string, port: number): Promise<Socket | undefined> {
