@@ -25,6 +25,22 @@ export class MediaSession {
     return this.#sdp('offer', { ...common, 'from-tag': from.tag, 'via-branch': branch, sdp: from.sdp });
   }
 
+  /**
+   * Makes an offer for one more device while `talking` talks. rtpengine 10 turns what `from` sends to the new branch at
+   * once, although nobody has answered there; so the two that talk are told again, which others take as it is.
+   */
+  async offerBeside(
+    from: MediaParty,
+    branch: string,
+    talking: MediaParty & { readonly branch: string },
+  ): Promise<string> {
+    const sdp = await this.offer(from, branch);
+    const again = { ...common, 'from-tag': from.tag, 'to-tag': talking.tag, 'via-branch': talking.branch };
+    await this.#sdp('offer', { ...again, sdp: from.sdp });
+    await this.#sdp('answer', { ...again, sdp: talking.sdp });
+    return sdp;
+  }
+
   /** Connects the device that answered on `branch`; yields the SDP for `from`, to be used on its first answer only. */
   answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
     return this.#sdp('answer', {

@@ -171,7 +171,13 @@ export class Ring {
 
   /** One offer serves all: the winner alone is connected. */
   #sharedOffer(): Promise<string> {
-    this.#offer ??= this.#call.media.offer(this.#options.from, this.#mediaBranch);
+    const { media } = this.#call;
+    const { from, party } = this.#options;
+    const talking = this.#call.phase === 'talking' && party.leg?.state === 'active' ? party.leg : undefined;
+    this.#offer ??=
+      talking === undefined
+        ? media.offer(from, this.#mediaBranch)
+        : media.offerBeside(from, this.#mediaBranch, talking);
     return this.#offer;
   }
 
