@@ -2,14 +2,14 @@ import type { Clock, Timer } from '../../base/index.ts';
 import { firstInterval, type TimerEvent, type TimerName } from './machine.ts';
 import type { TimerValues } from './types.ts';
 
-/** RFC 3261 Table 4. */
+/** RFC 3261 Table 4; 100 goes out at once, since whoever decides on the INVITE is behind a connection. */
 export const defaultTimers: TimerValues = Object.freeze({
   t1: 500,
   t2: 4_000,
   t4: 5_000,
   c: 185_000,
   d: 32_000,
-  trying: 200,
+  trying: 0,
 });
 
 // Made once, so that an event is never put together on the way.
