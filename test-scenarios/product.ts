@@ -8,7 +8,7 @@ import {
 } from '../src/base/index.ts';
 import { startSignalingEngine, type SignalingEngine } from '../src/drachtio/index.ts';
 import { startMediaEngine } from '../src/media/index.ts';
-import { MemoryBindingStore, MemoryDirectoryStore } from '../src/stores/index.ts';
+import { MemoryBindingStore, MemoryColdRouteStore, MemoryDirectoryStore, type ColdRouteStore } from '../src/stores/index.ts';
 import { seedDirectory, type DirectorySeed } from '../src/switch/directory/index.ts';
 import {
   createMediaEngine,
@@ -54,6 +54,8 @@ export type ProductOptions = {
   readonly listen?: readonly string[];
   /** An rtpengine that runs already, in place of the embedded relay. */
   readonly media?: { readonly nodes: readonly MediaNode[] };
+  /** Kept by the test, so that a second product can start with what the first one knew. */
+  readonly coldRoutes?: ColdRouteStore;
   readonly log?: Logger;
 };
 
@@ -103,6 +105,7 @@ export class Product {
       srf,
       media,
       ...parts,
+      coldRoutes: options.coldRoutes ?? new MemoryColdRouteStore(),
       settings: { domain, ...defaultSettings, ...options.settings },
       clock,
       random,
@@ -190,7 +193,7 @@ async function registrar(srf: Srf, seed: Omit<DirectorySeed, 'domain' | 'aliases
     bindings,
     nonces,
     guard,
-    policy: { defaultDomain: domain, algorithms: ['SHA-256', 'MD5'], md5Agents: [], withoutQop: false },
+    policy: { defaultDomain: domain, algorithms: ['SHA-256', 'MD5'], md5Agents: ['baresip v1', 'sipp'], withoutQop: false },
     logger: log,
   });
   const service = new Registrar({

@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { createLogger, systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
 import { phoneSettings } from '../cli/index.ts';
 import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
 import type { SignalingEngine } from '../drachtio/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
+import { openColdRouteStore } from '../stores/index.ts';
 import { createMediaEngine, createSwitch, type MediaEngine, type Switch } from '../switch/index.ts';
 import { seedDirectory } from '../switch/directory/index.ts';
 import { Opened } from './closing.ts';
@@ -45,7 +47,7 @@ async function startEngines(settings: Settings, opened: Opened, log: Logger): Pr
   opened.add('media client', () => media.close());
   const admin = signaling?.admin ?? { host, port };
   const connection = await at('signaling', () => connect({ ...admin, secret }, signaling !== undefined, log));
-  opened.add('signaling connection', () => connection.srf.disconnect());
+  opened.add('signaling connection', () => connection.close());
   return { ...connection, signaling, media, hear: (receive) => (heard = receive) };
 }
 
@@ -101,6 +103,8 @@ export async function run(config: Config): Promise<Running> {
   );
   const token = settings.http.adminToken ?? adminToken(folder, random).token;
   const opened = new Opened();
+  const coldRoutes = await at('data', () => openColdRouteStore(join(folder.path, 'cold-routes.db')));
+  opened.add('cold routes', () => coldRoutes.close());
   const engines = await startEngines(settings, opened, log);
   const { signaling, srf, media } = engines;
   opened.add('registrar', serveRegistrar(srf, settings, registrar));
@@ -109,6 +113,7 @@ export async function run(config: Config): Promise<Running> {
     media,
     directory: registrar.directory,
     bindings: registrar.bindings,
+    coldRoutes,
     authenticator: registrar.authenticator,
     settings: switchSettings(settings),
     clock,

@@ -9,6 +9,7 @@ import { wayIn, type WayInParts } from './call/way-in.ts';
 import { FlipsByApi } from './features/flip-by-api.ts';
 import { parseDtmfLog } from './features/dtmf.ts';
 import { Keypads } from './features/keypad.ts';
+import { ColdRoutesByApi } from './features/cold-route.ts';
 import { onInvite } from './features/on-invite.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
@@ -25,7 +26,7 @@ export type Core = Switch & {
 };
 
 export function createCore(parts: CoreParts): Core {
-  const { settings, directory, bindings, clock, log } = parts;
+  const { settings, directory, bindings, coldRoutes, clock, log } = parts;
   const calls = new Calls();
   const rings = new Set<Ring>();
   const context: CallContext = {
@@ -42,13 +43,14 @@ export function createCore(parts: CoreParts): Core {
       refer: (call, leg, request) => transfer(pushing, call, leg, request),
     },
   };
-  const pushing = { directory, bindings, settings, rings, calls };
+  const pushing = { directory, bindings, coldRoutes, settings, rings, calls };
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
   let accepting = true;
   const enter = wayIn({
     directory,
     bindings,
+    coldRoutes,
     settings,
     context,
     calls,
@@ -60,7 +62,7 @@ export function createCore(parts: CoreParts): Core {
     }),
     accepting: () => accepting,
     authenticate: parts.authenticate,
-    features: onInvite({ calls, directory, settings }),
+    features: onInvite({ calls, directory, coldRoutes, settings, context }),
   });
   bindings.events.on('added', (binding) => {
     for (const ring of rings) ring.registered(binding);
@@ -70,6 +72,7 @@ export function createCore(parts: CoreParts): Core {
     calls,
     events: context.events,
     ...callControl(calls, flips),
+    coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
     dtmfLog: (datagram) => {
       const event = parseDtmfLog(datagram);
       if (event !== undefined) keypads.heard(event);

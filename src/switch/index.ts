@@ -1,6 +1,6 @@
 import type Srf from 'drachtio-srf';
 import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
-import type { BindingStore, DirectoryStore } from '../stores/index.ts';
+import type { BindingStore, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
 import type { CallEvents, CallView } from './call/call-view.ts';
 import type { MediaEngine } from './call/media-engine.ts';
 import type { SwitchSettings } from './call/settings.ts';
@@ -18,6 +18,7 @@ export type SwitchParts = {
   readonly media: MediaEngine;
   readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
+  readonly coldRoutes: ColdRouteStore;
   readonly authenticator: Authenticator;
   readonly settings: SwitchSettings;
   readonly clock: Clock;
@@ -35,8 +36,26 @@ export type FlipTarget =
 export type Outcome<T> =
   ({ readonly ok: true } & T) | { readonly ok: false; readonly status: number; readonly reason: string };
 
+/** The one device that rings for a user. `device` is its extension, `setAt` wall-clock milliseconds. */
+export type ColdRouteView = {
+  readonly device: string;
+  readonly name: string;
+  readonly setAt: number;
+  readonly setBy: string;
+};
+
+export type ColdRouteOutcome = Outcome<{ readonly coldRoute: ColdRouteView | undefined }>;
+
+/** `users/{ext}/cold-route`: of any user for an administrator, of the own one for a user; 404 for all others. */
+export interface ColdRoutes {
+  get(extension: string, asker: Asker): ColdRouteOutcome;
+  /** `device` is an extension of the user's own; `undefined` lets all devices ring again. Counts from the next call on. */
+  set(extension: string, device: string | undefined, asker: Asker): Promise<ColdRouteOutcome>;
+}
+
 export interface Switch {
   readonly events: Emitter<CallEvents>;
+  readonly coldRoutes: ColdRoutes;
   /** Live calls, newest first: all of the domain for an administrator, the own ones for a user. */
   listCalls(asker: Asker): readonly CallView[];
   getCall(id: string, asker: Asker): CallView | undefined;

@@ -195,3 +195,24 @@ export const placeholderOffer = [
   'a=sendrecv',
   '',
 ].join('\r\n');
+
+/**
+ * The words of a side that only plays sounds: it takes nothing in, and whatever codec the device has will do. Nothing is
+ * ever sent to its port, the discard port (RFC 863).
+ */
+export const announcerOffer = [
+  'v=0',
+  'o=- 1 1 IN IP4 127.0.0.1',
+  's=-',
+  'c=IN IP4 127.0.0.1',
+  't=0 0',
+  'm=audio 9 RTP/AVP 0 8 9 96 101',
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:8 PCMA/8000',
+  'a=rtpmap:9 G722/8000',
+  'a=rtpmap:96 opus/48000/2',
+  'a=rtpmap:101 telephone-event/8000',
+  'a=fmtp:101 0-15',
+  'a=sendonly',
+  '',
+].join('\r\n');

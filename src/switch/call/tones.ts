@@ -40,6 +40,8 @@ const silence = (ms: number): Stretch => ({ hertz: [], ms });
 export const tones = {
   /** Ready, or done. */
   beep: { sound: wav([{ hertz: [1000], ms: 150 }]), everyMs: undefined },
+  /** Done, to a phone that dialled a code. */
+  confirmation: { sound: wav([{ hertz: [1000], ms: 400 }]), everyMs: undefined },
   /** Not possible. */
   error: {
     sound: wav([1, 2, 3].flatMap(() => [{ hertz: [400], ms: 120 }, silence(80)])),
@@ -52,3 +54,6 @@ export const tones = {
 } as const;
 
 export type Tone = keyof typeof tones;
+
+/** How long it sounds once. */
+export const toneMs = (tone: Tone): number => ((tones[tone].sound.length - 44) / 2 / sampleRate) * 1000;

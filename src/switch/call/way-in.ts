@@ -179,9 +179,14 @@ async function ringInTurn(
   let best: InviteFailure | undefined;
   for (const stage of attempt.plan?.stages ?? []) {
     const targets = stage.targets();
-    if (targets.length === 0) continue;
+    if (targets.length === 0 && !stage.patient) continue;
     const current = openRing({ parts, attempt, call, rungAs }, stage);
     for (const target of targets) current.join(target);
+    // Nobody rings yet, and somebody may: the caller is not left in silence.
+    if (targets.length === 0) {
+      attempt.incoming.progress(180);
+      call.rings();
+    }
     // oxlint-disable-next-line no-await-in-loop -- one stage after the other is the point
     const outcome = await current.result;
     parts.rings.delete(current);

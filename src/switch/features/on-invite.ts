@@ -1,11 +1,14 @@
 import type { Step, WayInParts } from '../call/way-in.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { parseCode, type DialledCode } from './codes.ts';
+import { dialColdRoute } from './cold-route.ts';
 import { pull } from './pull.ts';
 import { replace } from './replaces.ts';
 
+type Parts = Pick<WayInParts, 'calls' | 'directory' | 'coldRoutes' | 'settings' | 'context'>;
+
 /** Takes the INVITEs that mean something else than a call to somebody. */
-export function onInvite(parts: Pick<WayInParts, 'calls' | 'directory' | 'settings'>): Step {
+export function onInvite(parts: Parts): Step {
   return async (attempt) => {
     const replaces = attempt.incoming.get('Replaces');
     if (replaces !== undefined && attempt.caller !== undefined) {
@@ -21,12 +24,14 @@ export function onInvite(parts: Pick<WayInParts, 'calls' | 'directory' | 'settin
 }
 
 function dialled(
-  parts: Pick<WayInParts, 'calls' | 'directory'>,
+  parts: Parts,
   code: DialledCode,
   { incoming, caller }: Parameters<Step>[0],
 ): Promise<Refusal | undefined> | Refusal {
-  if (caller === undefined) return { status: 403, reason: 'Not known here' };
+  if (caller?.kind !== 'device') return { status: 403, reason: 'Not known here' };
   if (code.feature === 'pull') return pull(parts, incoming, caller, code.argument);
   if (code.feature === 'push') return { status: 480, reason: 'Press the push code during a call' };
-  return { status: 501, reason: 'Cold routes are not available yet' };
+  const { directory, coldRoutes, context } = parts;
+  const { clock, log } = context;
+  return dialColdRoute({ directory, coldRoutes, context, clock, log }, code, incoming, caller);
 }

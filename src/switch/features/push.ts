@@ -44,7 +44,7 @@ function planOf(parts: PushParts, { call, party, extension, kind }: PushRequest)
   const pusher = party.leg?.endpoint;
   const own = pusher === undefined ? undefined : userOf(pusher);
   const dialled = extension === '' ? (own?.extension ?? '') : extension;
-  const plan = planFor(parts, { domain: call.domain, dialled, caller: pusher });
+  const plan = planFor(parts, { domain: call.domain, dialled, caller: pusher, flip: true });
   if (isRefusal(plan)) return plan;
   const within = kind === 'transfer' || parts.directory.resolve(call.domain, dialled) !== undefined;
   return within ? plan : refusals.outside;

@@ -1,4 +1,4 @@
-import type { Binding, BindingStore, Device, DirectoryStore, Group, User } from '../../stores/index.ts';
+import type { Binding, Device, DirectoryStore, Group, User } from '../../stores/index.ts';
 import type { Endpoint, Identity } from '../call/endpoint.ts';
 import type { Target } from '../call/ring.ts';
 import type { SwitchSettings } from '../call/settings.ts';
@@ -6,11 +6,14 @@ import type { Refusal } from '../call/signaling.ts';
 import { deviceById } from '../directory/index.ts';
 import { onePerPhone, routeTo, uriParts } from '../registrar/index.ts';
 import { isOutsideNumber, routeOverTrunk } from '../trunks/trunks.ts';
+import { ringersOf, type ColdParts } from './cold.ts';
 
 /** One round of ringing: whoever it names, for so long. */
 export type Stage = {
   readonly seconds: number;
   readonly declineEndsAll: boolean;
+  /** Rings although nobody is there yet: who registers in time still gets the call (X12). */
+  readonly patient: boolean;
   targets(): readonly Target[];
   /** The target that a device is which registers while it rings; none when it is not meant. */
   late(binding: Binding): Target | undefined;
@@ -25,11 +28,7 @@ export type RingPlan = {
   readonly decision: string;
 };
 
-export type PlanParts = {
-  readonly directory: DirectoryStore;
-  readonly bindings: BindingStore;
-  readonly settings: SwitchSettings;
-};
+export type PlanParts = ColdParts & { readonly settings: SwitchSettings };
 
 const unknown: Refusal = { status: 404, reason: 'No such extension or number' };
 const incomplete: Refusal = { status: 484, reason: 'Number incomplete' };
@@ -40,7 +39,13 @@ export const isRefusal = (plan: RingPlan | Refusal): plan is Refusal => 'status'
 /** Where a dialled string leads within a domain, for this caller; or why it leads nowhere. */
 export function planFor(
   parts: PlanParts,
-  call: { readonly domain: string; readonly dialled: string; readonly caller: Endpoint | undefined },
+  call: {
+    readonly domain: string;
+    readonly dialled: string;
+    readonly caller: Endpoint | undefined;
+    /** A call that is there already goes to another device of its user: not a new one, which cold routes direct. */
+    readonly flip?: boolean;
+  },
 ): RingPlan | Refusal {
   const { domain, caller } = call;
   if (call.dialled === '') return incomplete;
@@ -49,7 +54,7 @@ export function planFor(
     const destination = parts.directory.resolve(domain, dialled);
     if (destination === undefined) return outside(parts, domain, dialled, caller);
     if (destination.kind === 'number') dialled = destination.number.target;
-    else if (destination.kind === 'user') return ofUser(parts, destination.user, caller);
+    else if (destination.kind === 'user') return ofUser(parts, destination.user, caller, call.flip);
     else if (destination.kind === 'device')
       return ofDevice(parts, destination.device, destination.user, caller);
     else return ofGroup(parts, destination.group, caller);
@@ -73,6 +78,7 @@ function stage(
     readonly caller: Endpoint | undefined;
     readonly seconds: number;
     readonly declineEndsAll: boolean;
+    readonly patient?: boolean;
   },
 ): Stage {
   const target = (binding: Binding): Target | undefined => {
@@ -85,6 +91,7 @@ function stage(
   return {
     seconds: options.seconds,
     declineEndsAll: options.declineEndsAll,
+    patient: options.patient ?? false,
     targets: () => onePerPhone(now()).flatMap((binding) => target(binding) ?? []),
     late: (binding) => (meant(binding) ? target(binding) : undefined),
   };
@@ -99,19 +106,23 @@ export function endpointOf(
   return device === undefined || user === undefined ? undefined : { kind: 'device', user, device, binding };
 }
 
-function ofUser(parts: PlanParts, user: User, caller: Endpoint | undefined): RingPlan {
-  const { bindings, settings } = parts;
+function ofUser(parts: PlanParts, user: User, caller: Endpoint | undefined, flip = false): RingPlan {
+  const own = caller?.kind === 'device' && caller.user.id === user.id;
+  const { cold, now, meant } = ringersOf(parts, user, flip && own);
   return {
     callee: identity(user.domain, user.extension, user.name),
     meantFor: [user.id],
-    decision: `all devices of ${user.extension}`,
+    decision:
+      cold === undefined
+        ? `all devices of ${user.extension}`
+        : `cold route of ${user.extension}: device ${cold.extension} alone`,
     stages: [
-      stage(
-        parts,
-        () => bindings.ofUser(user.id),
-        (binding) => binding.userId === user.id,
-        { caller, seconds: settings.ring.seconds, declineEndsAll: true },
-      ),
+      stage(parts, now, meant, {
+        caller,
+        seconds: parts.settings.ring.seconds,
+        declineEndsAll: true,
+        patient: cold !== undefined,
+      }),
     ],
   };
 }
@@ -136,10 +147,12 @@ function ofDevice(parts: PlanParts, device: Device, user: User, caller: Endpoint
 function ofGroup(parts: PlanParts, group: Group, caller: Endpoint | undefined): RingPlan {
   const { directory, bindings, settings } = parts;
   const members = directory.membersOf(group);
+  const users = new Map(
+    members.flatMap((member) => ('userId' in member ? [] : [[member.id, ringersOf(parts, member)]])),
+  );
   const isMember = (member: User | Device, binding: Binding) =>
-    'userId' in member ? binding.deviceId === member.id : binding.userId === member.id;
-  const of = (member: User | Device) =>
-    'userId' in member ? bindings.ofDevice(member.id) : bindings.ofUser(member.id);
+    users.get(member.id)?.meant(binding) ?? binding.deviceId === member.id;
+  const of = (member: User | Device) => users.get(member.id)?.now() ?? bindings.ofDevice(member.id);
   const memberSeconds = group.memberSeconds ?? settings.ring.memberSeconds;
   const stages =
     group.ring === 'all'
@@ -188,6 +201,7 @@ function outside(
       {
         seconds: parts.settings.ring.seconds,
         declineEndsAll: true,
+        patient: false,
         targets: () => [target],
         late: () => undefined,
       },
@@ -204,7 +218,7 @@ export function redirectTargets(parts: PlanParts, domain: string, contacts: read
     if (destination?.kind !== 'user' && destination?.kind !== 'device') return [];
     const bound =
       destination.kind === 'user'
-        ? parts.bindings.ofUser(destination.user.id)
+        ? ringersOf(parts, destination.user).now()
         : parts.bindings.ofDevice(destination.device.id);
     return bound.flatMap((binding) => {
       const endpoint = endpointOf(parts.directory, binding);

@@ -1,5 +1,10 @@
 import { silentLogger, type Clock, type Random } from '../../base/index.ts';
-import { MemoryBindingStore, MemoryDirectoryStore, type Device } from '../../stores/index.ts';
+import {
+  MemoryBindingStore,
+  MemoryColdRouteStore,
+  MemoryDirectoryStore,
+  type Device,
+} from '../../stores/index.ts';
 import type { Endpoint } from '../call/endpoint.ts';
 import { defaultSettings, type SwitchSettings } from '../call/settings.ts';
 import { createCore, type Core } from '../core.ts';
@@ -23,6 +28,7 @@ export class World {
   readonly engine = new FakeEngine();
   readonly directory = new MemoryDirectoryStore();
   readonly bindings: MemoryBindingStore;
+  readonly coldRoutes = new MemoryColdRouteStore();
   readonly core: Core;
   #ids = 0;
 
@@ -39,6 +45,7 @@ export class World {
       media: this.engine,
       directory: this.directory,
       bindings: this.bindings,
+      coldRoutes: this.coldRoutes,
       settings: { domain, ...defaultSettings, ...settings },
       clock,
       random,
