@@ -4,10 +4,10 @@
  * what it says of delay is the generator's own, and the added delay is an engine's less that.
  *
  * npm run bench -- media [--seconds 10] [--calls 50,100,200,400] [--most] [--engines embedded,rtpengine]
- *                        [--threads 1] [--pin] [--json FILE]
+ *                        [--threads 1] [--pin] [--json FILE] [--profile FOLDER]
  *
  * --most goes on with a quarter more calls each time until more than 0.1 % is lost. --pin gives the engine processor 0 and
- * the generator processor 1, so that "one core" means one core.
+ * the generator processor 1, so that "one core" means one core. --profile has the embedded relay write CPU profiles, for Chrome's tools.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -29,6 +29,7 @@ const { values: options } = parseArgs({
     threads: { type: 'string', default: '1' },
     pin: { type: 'boolean', default: false },
     json: { type: 'string' },
+    profile: { type: 'string' },
   },
 });
 const seconds = Number(options.seconds);
@@ -55,8 +56,9 @@ const command = (name: string, port: number): { file: string; args: readonly str
     const where = ['--interface=127.0.0.1', `--listen-ng=127.0.0.1:${port}`, '--delete-delay=0'];
     return { file: 'rtpengine', args: [...args, ...media, ...where] };
   }
+  const profile = options.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profile];
   const listen = ['--listen', `127.0.0.1:${port}`, '--ports', ports.join('-'), '--threads', options.threads];
-  return { file: process.execPath, args: ['src/media/standalone.ts', ...listen] };
+  return { file: process.execPath, args: [...profile, 'src/media/standalone.ts', ...listen] };
 };
 
 const startEngine = async (name: string): Promise<Engine> => {

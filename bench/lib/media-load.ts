@@ -117,7 +117,9 @@ export class MediaLoad {
   sdp(index: number): string {
     const lines = ['v=0', `o=- ${index} 1 IN IP4 ${ADDRESS}`, 's=-', `c=IN IP4 ${ADDRESS}`, 't=0 0'];
     const { port } = this.#sockets[index % this.#sockets.length]!.address();
-    return [...lines, `m=audio ${port} RTP/AVP 0`, 'a=rtpmap:0 PCMU/8000', 'a=sendrecv', ''].join('\r\n');
+    // With telephone events, as phones have them: without, the embedded relay listens for digits in the sound.
+    const codecs = ['a=rtpmap:0 PCMU/8000', 'a=rtpmap:101 telephone-event/8000', 'a=fmtp:101 0-15'];
+    return [...lines, `m=audio ${port} RTP/AVP 0 101`, ...codecs, 'a=sendrecv', ''].join('\r\n');
   }
 
   port(index: number): number {
