@@ -15,8 +15,8 @@ function mediaAddressOf(settings: Settings): string {
   return outside ?? (usable.length === hosts.length ? usable[0] : undefined) ?? mainAddress();
 }
 
-/** A socket for the media engine's DTMF log; `settings` name it when rtpengine is to find it. */
-export function dtmfSocket(endpoint: string, receive: (datagram: Uint8Array) => void) {
+/** A UDP socket, such as the one for the media engine's DTMF log. */
+export function openSocket(endpoint: string, receive: (datagram: Uint8Array) => void) {
   const { host, port } = splitHostPort(endpoint);
   const socket = createSocket({ type: host.includes(':') ? 'udp6' : 'udp4' });
   socket.on('message', receive);
@@ -26,6 +26,12 @@ export function dtmfSocket(endpoint: string, receive: (datagram: Uint8Array) => 
       done({ address: host, port: socket.address().port, close: () => socket.close() }),
     );
   });
+}
+
+/** The relay binds a port when a call needs one; an address that is not this machine's is told at the start instead. */
+async function refuseForeign(address: string): Promise<void> {
+  const probe = await openSocket(address.includes(':') ? `[${address}]:0` : `${address}:0`, () => undefined);
+  probe.close();
 }
 
 /** The nodes that the switch sends ng commands to, after the embedded one was started where it is wanted. */
@@ -38,6 +44,7 @@ export async function startMedia(
   if (media.engine === 'rtpengine')
     return { nodes: (media.nodes ?? []).map((node) => splitHostPort(node)), close: async () => undefined };
   const address = mediaAddressOf(settings);
+  await refuseForeign(address);
   const family = address.includes(':') ? 'IP6' : 'IP4';
   const engine = await startMediaEngine(
     {

@@ -111,11 +111,8 @@ describe('registrar on a drachtio-srf connection', () => {
   it('S1-25 challenges, registers, and drops the bindings of a connection that is closed', async () => {
     const engine = new ScriptedEngine();
     const port = await engine.listen();
-    const { srf, connected, listeners } = await connect(
-      { host: '127.0.0.1', port, secret: 's' },
-      true,
-      silentLogger,
-    );
+    const connection = await connect({ host: '127.0.0.1', port, secret: 's' }, true, silentLogger);
+    const { srf, connected, listeners } = connection;
     const parts = createRegistrar(config, silentLogger);
     await seedDirectory(parts.directory, seedOf(config, config.users), systemRandom);
     const close = serveRegistrar(srf, config, parts);
@@ -157,7 +154,7 @@ describe('registrar on a drachtio-srf connection', () => {
     assert.equal(await removed, 'flow closed');
     assert.equal(parts.bindings.size, 0);
     close();
-    srf.disconnect();
+    connection.close();
     await engine.close();
   });
 

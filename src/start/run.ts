@@ -9,7 +9,7 @@ import { createMediaEngine, createSwitch, type MediaEngine, type Switch } from '
 import { seedDirectory } from '../switch/directory/index.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
-import { dtmfSocket, startMedia } from './media.ts';
+import { openSocket, startMedia } from './media.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
 import { connect, flushed, startSignaling, type Connected } from './signaling.ts';
@@ -32,7 +32,7 @@ type Engines = Connected & {
 async function startEngines(settings: Settings, opened: Opened, log: Logger): Promise<Engines> {
   let heard: (datagram: Uint8Array) => void = () => undefined;
   const dtmfLog = await at('media.dtmfLog', () =>
-    dtmfSocket(settings.media.dtmfLog ?? '127.0.0.1:0', (datagram) => heard(datagram)),
+    openSocket(settings.media.dtmfLog ?? '127.0.0.1:0', (datagram) => heard(datagram)),
   );
   opened.add('DTMF log', () => dtmfLog.close());
   const { engine, host = '127.0.0.1', port, secret: known } = settings.signaling;

@@ -71,6 +71,7 @@ export type Connected = {
   readonly connected: () => boolean;
   /** Where the engine said that it listens. */
   readonly listeners: () => readonly ListeningAddress[];
+  readonly close: () => void;
 };
 
 /** How long a start waits for an engine of its own accord; it goes on trying after that, and says so. */
@@ -84,7 +85,7 @@ export async function connect(
 ): Promise<Connected> {
   const srf = new Srf() as Connection;
   const engine = `${address.host}:${address.port}`;
-  let state: 'new' | 'connected' | 'lost' = 'new';
+  let state: 'new' | 'connected' | 'lost' | 'closed' = 'new';
   let hostports = '';
   const first = new Promise<void>((done, failed) => {
     srf.on('connect', (error, where) => {
@@ -100,9 +101,9 @@ export async function connect(
   });
   const lost = (error?: unknown) => {
     const why = error instanceof Error ? error.message : 'closed';
-    if (state !== 'lost')
-      log.error({ engine, error: why }, 'no connection to the signaling engine; trying again');
+    if (state === 'closed' || state === 'lost') return;
     state = 'lost';
+    log.error({ engine, error: why }, 'no connection to the signaling engine; trying again');
   };
   srf.on('error', lost);
   srf.on('close', () => lost());
@@ -113,7 +114,15 @@ export async function connect(
   first.catch((error: Error) =>
     log.error({ error: error.message }, 'the signaling engine refuses the secret'),
   );
-  return { srf, connected: () => state === 'connected', listeners: () => listenersOf(hostports) };
+  return {
+    srf,
+    connected: () => state === 'connected',
+    listeners: () => listenersOf(hostports),
+    close: () => {
+      state = 'closed';
+      srf.disconnect();
+    },
+  };
 }
 
 /** `udp/127.0.0.1:5060,tcp/127.0.0.1:5060`, as drachtio says it. */
