@@ -8,7 +8,12 @@ import {
 } from '../src/base/index.ts';
 import { startSignalingEngine, type SignalingEngine } from '../src/drachtio/index.ts';
 import { startMediaEngine } from '../src/media/index.ts';
-import { MemoryBindingStore, MemoryColdRouteStore, MemoryDirectoryStore, type ColdRouteStore } from '../src/stores/index.ts';
+import {
+  MemoryBindingStore,
+  MemoryColdRouteStore,
+  MemoryDirectoryStore,
+  type ColdRouteStore,
+} from '../src/stores/index.ts';
 import { seedDirectory, type DirectorySeed } from '../src/switch/directory/index.ts';
 import {
   createMediaEngine,
@@ -48,12 +53,14 @@ export const twoUsers: Omit<DirectorySeed, 'domain' | 'aliases'> = {
   trunks: [],
 };
 
+export type StartedMedia = { readonly nodes: readonly MediaNode[]; readonly close: () => unknown };
+
 export type ProductOptions = {
   readonly seed?: Omit<DirectorySeed, 'domain' | 'aliases'>;
   readonly settings?: Partial<SwitchSettings>;
   readonly listen?: readonly string[];
-  /** An rtpengine that runs already, in place of the embedded relay. */
-  readonly media?: { readonly nodes: readonly MediaNode[] };
+  /** Starts another media engine in place of the embedded relay; it is told where its DTMF log goes. */
+  readonly media?: (dtmfPort: number) => Promise<StartedMedia>;
   /** Kept by the test, so that a second product can start with what the first one knew. */
   readonly coldRoutes?: ColdRouteStore;
   readonly log?: Logger;
@@ -91,9 +98,9 @@ export class Product {
       logger: log,
     });
     const dtmf = await dtmfSocket();
-    const { nodes, close: closeMedia } = options.media
-      ? { nodes: options.media.nodes, close: () => undefined }
-      : await embeddedMedia(dtmf.port, log);
+    const { nodes, close: closeMedia } = await (options.media ?? ((port) => embeddedMedia(port, log)))(
+      dtmf.port,
+    );
     const media = createMediaEngine({ nodes, clock, random, log });
     const srf = new Srf();
     await new Promise<void>((done) => {
@@ -151,7 +158,7 @@ export class Product {
   }
 }
 
-async function embeddedMedia(dtmfPort: number, log: Logger) {
+async function embeddedMedia(dtmfPort: number, log: Logger): Promise<StartedMedia> {
   const engine = await startMediaEngine(
     {
       listen: { address: '127.0.0.1', port: 0 },
@@ -193,7 +200,12 @@ async function registrar(srf: Srf, seed: Omit<DirectorySeed, 'domain' | 'aliases
     bindings,
     nonces,
     guard,
-    policy: { defaultDomain: domain, algorithms: ['SHA-256', 'MD5'], md5Agents: ['baresip v1', 'sipp'], withoutQop: false },
+    policy: {
+      defaultDomain: domain,
+      algorithms: ['SHA-256', 'MD5'],
+      md5Agents: ['baresip v1', 'sipp'],
+      withoutQop: false,
+    },
     logger: log,
   });
   const service = new Registrar({
