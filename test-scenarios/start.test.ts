@@ -6,6 +6,7 @@ import { createServer, connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
+import { Phone } from '../src/testing/index.ts';
 import { authorization } from '../src/switch/registrar/fixture.test.ts';
 
 /** The program as a newcomer starts it: one process, its own configuration file, real sockets. */
@@ -304,6 +305,54 @@ describe('the program', function () {
       headers: { authorization: `Bearer ${token}` },
     });
     assert.equal(response.status, 200);
+  });
+
+  describe('that is told to stop', () => {
+    const phones: Phone[] = [];
+    afterEach(async () => {
+      for (const phone of phones.splice(0)) await phone.close();
+    });
+    const phone = async (ready: Record<string, unknown>, name: string) => {
+      const server = { address: '127.0.0.1', port: portOf(ready, 'udp') };
+      const made = await Phone.open({ name, password: `secret-${name}`, domain: 'pbx.test', server });
+      phones.push(made);
+      await made.register();
+      return made;
+    };
+    const talking = async (drainSeconds: number) => {
+      const program = start({ ...adas, shutdown: { drainSeconds } });
+      const ready = await program.line('ready');
+      const [caller, callee] = [await phone(ready, '1001'), await phone(ready, '1002')];
+      const call = await caller.invite('1002');
+      const incoming = await callee.incoming();
+      await incoming.answer();
+      await call.answered();
+      return { program, ready, caller, call, incoming };
+    };
+
+    it('lets a call end in peace, and takes no new one: 503 with Retry-After', async () => {
+      const { program, ready, caller, call, incoming } = await talking(20);
+      const exit = program.kill('SIGTERM');
+      await program.line('draining');
+      assert.equal((await fetch(`http://${String(ready['http'])}/healthz`)).status, 503);
+      await caller.invite('1003');
+      const refused = await caller.received(503);
+      assert.equal(refused.headers.get('Retry-After'), '30');
+      assert.equal(call.state, 'answered');
+      await call.hangup();
+      await incoming.ended();
+      const { code, stderr } = await exit;
+      assert.deepEqual([code, stderr], [0, '']);
+    });
+
+    it('ends a call with BYE that outlasts shutdown.drainSeconds', async () => {
+      const { program, call, incoming } = await talking(1);
+      const exit = program.kill('SIGTERM');
+      await Promise.all([call.ended(), incoming.ended()]);
+      const { code, ms } = await exit;
+      assert.equal(code, 0);
+      assert.ok(ms > 1000);
+    });
   });
 
   describe('that cannot start says what and where, and ends', () => {

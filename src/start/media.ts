@@ -1,4 +1,7 @@
 import { createSocket } from 'node:dgram';
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from '../base/index.ts';
 import { mainAddress } from '../cli/index.ts';
 import { splitHostPort, splitListen } from '../config/index.ts';
@@ -45,6 +48,8 @@ export async function startMedia(
     return { nodes: (media.nodes ?? []).map((node) => splitHostPort(node)), close: async () => undefined };
   const address = mediaAddressOf(settings);
   await refuseForeign(address);
+  const recordings = join(settings.data, 'recordings');
+  mkdirSync(recordings, { recursive: true, mode: 0o700 });
   const family = address.includes(':') ? 'IP6' : 'IP4';
   const engine = await startMediaEngine(
     {
@@ -53,7 +58,8 @@ export async function startMedia(
       ...(media.external === undefined ? {} : { advertise: { [family]: media.external } }),
       ports: media.ports,
       dtmfLog: { address: dtmfLog.address, port: dtmfLog.port },
-      threads: media.threads === 0 ? 1 : media.threads,
+      threads: media.threads === 0 ? Math.max(1, availableParallelism() - 1) : media.threads,
+      recordingDirectory: recordings,
     },
     log.child({ part: 'media' }),
   );
