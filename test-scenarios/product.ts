@@ -174,7 +174,11 @@ async function embeddedMedia(dtmfPort: number, log: Logger): Promise<StartedMedi
 
 async function dtmfSocket() {
   const socket = createSocket('udp4');
-  const dtmf = { port: 0, receive: (_: Uint8Array): void => undefined, close: () => socket.close() };
+  const dtmf = {
+    port: 0,
+    receive: (() => undefined) as (datagram: Uint8Array) => void,
+    close: () => socket.close(),
+  };
   socket.on('message', (datagram) => dtmf.receive(datagram));
   await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
   dtmf.port = socket.address().port;
