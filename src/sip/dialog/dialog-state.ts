@@ -135,8 +135,9 @@ export const requestIn = (
 /** RAck (RFC 3262 §7.2): RSeq, CSeq number, method. */
 export type RAck = { readonly rseq: number; readonly cseq: number; readonly method: string };
 
+/** What follows the method is let through: some peers repeat it. */
 export const parseRAck = (value: string | undefined): RAck | undefined => {
-  const match = /^\s*([0-9]{1,10})\s+([0-9]{1,10})\s+([A-Za-z]+)\s*$/.exec(value ?? '');
+  const match = /^\s*([0-9]{1,10})\s+([0-9]{1,10})\s+([A-Za-z]+)(?:\s|$)/.exec(value ?? '');
   return match === null
     ? undefined
     : { rseq: Number(match[1]), cseq: Number(match[2]), method: match[3] ?? '' };
