@@ -50,6 +50,7 @@ export class Asking {
       launcher.fail(outgoing, 'overloaded', 'too many dialogs');
       return outgoing;
     }
+    outgoing.placed = isRouted;
     const request = launcher.newRequest(spec);
     if (spec.destinations !== undefined) launcher.launch(outgoing, request, spec.destinations, spec);
     else {

@@ -14,32 +14,30 @@ type Peer = {
   readonly target: string;
   readonly routeSet: readonly string[];
   readonly flow: Flow;
+  /** No proxy stands between: its packets come from where it is. */
+  readonly direct: boolean;
 };
 
-const says = (uri: SipUri, detection: NatDetection): boolean =>
-  detection === 'aggressive' && uri.parameters.get('nat') === 'yes';
+const isElsewhere = ({ host, port }: SipUri, { remote }: Flow): boolean =>
+  host.toLowerCase() !== remote.address.toLowerCase() || (port ?? 5060) !== remote.port;
 
-const isElsewhere = ({ host, port }: SipUri, { remote }: Flow, withPort: boolean): boolean =>
-  host.toLowerCase() !== remote.address.toLowerCase() || (withPort && (port ?? 5060) !== remote.port);
+/** A private address behind a public one. */
+const isHidden = (host: string, { remote }: Flow): boolean => isPrivate(host) && !isPrivate(remote.address);
 
 /**
- * Whether requests in a dialog must go where its packets come from and not where its Contact says: as the called side
- * when there is no Record-Route and Contact names another address or port.
+ * Whether requests in a dialog must go where the peer's packets come from and not where its Contact says. Over UDP, and
+ * when no Record-Route says otherwise: a direct peer whose Contact names another address or port, and any whose Contact
+ * is private when its packets are not. A private first route of a public sender counts like such a Contact.
  */
-export const callerIsBehindNat = (peer: Peer, detection: NatDetection): boolean => {
-  const uri = parseUri(peer.target);
-  if (detection === 'off' || uri === undefined || peer.flow.protocol !== 'udp') return false;
-  if (says(uri, detection)) return true;
-  return peer.routeSet.length === 0 && isElsewhere(uri, peer.flow, true);
-};
-
-/** The same as the calling side: no route and another address, or a first route that is private when its sender is not. */
-export const calleeIsBehindNat = (peer: Peer, detection: NatDetection): boolean => {
-  const uri = parseUri(peer.target);
-  if (detection === 'off' || uri === undefined || peer.flow.protocol !== 'udp') return false;
-  if (says(uri, detection)) return true;
-  const [first] = peer.routeSet;
-  if (first === undefined) return isElsewhere(uri, peer.flow, false);
-  const route = parseUri(/<([^>]+)>/.exec(first)?.[1] ?? first);
-  return route !== undefined && isPrivate(route.host) && route.host !== peer.flow.remote.address;
+export const isBehindNat = (peer: Peer, detection: NatDetection): boolean => {
+  const { target, routeSet, flow, direct } = peer;
+  const uri = parseUri(target);
+  if (detection === 'off' || uri === undefined || flow.protocol !== 'udp') return false;
+  if (detection === 'aggressive' && uri.parameters.get('nat') === 'yes') return true;
+  const [first] = routeSet;
+  if (first !== undefined) {
+    const route = parseUri(/<([^>]+)>/.exec(first)?.[1] ?? first);
+    return route !== undefined && isHidden(route.host, flow);
+  }
+  return isHidden(uri.host, flow) || (direct && isElsewhere(uri, flow));
 };

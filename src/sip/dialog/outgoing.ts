@@ -38,6 +38,8 @@ export class Outgoing implements OutgoingRequest, ClientHandlers {
   abandoned: { readonly reason: string | undefined } | undefined;
   /** The Contact is ours to keep right when another destination is tried. */
   ownContact = false;
+  /** The user said where it goes, whatever its Request-URI says. */
+  placed = false;
   /** The dialog of the first 2xx. */
   winner: LiveDialog | undefined;
   /** Every dialog that the responses made. */

@@ -3,6 +3,7 @@ import {
   cseq,
   fromTag,
   parseNameAddress,
+  parseUri,
   printMessage,
   toTag,
   type SipResponse,
@@ -20,7 +21,7 @@ import {
 } from './dialog-state.ts';
 import type { Launcher } from './launcher.ts';
 import { LiveDialog } from './live-dialog.ts';
-import { calleeIsBehindNat } from './nat.ts';
+import { isBehindNat } from './nat.ts';
 import { localResponse, type Outgoing, type OutgoingOwner } from './outgoing.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -212,10 +213,11 @@ export class Responses implements OutgoingOwner {
     const { natDetection } = this.#context;
     dialog.state = 'confirmed';
     dialog.flow = flow;
-    dialog.behindNat = calleeIsBehindNat(
-      { target: dialog.remoteTarget, routeSet: dialog.routeSet, flow },
-      natDetection,
-    );
+    const { remoteTarget: target, routeSet } = dialog;
+    // Sent to another place than its Request-URI names: that place is where the peer is, as long as it keeps its Contact.
+    const uri = parseUri(outgoing.request?.uri ?? '');
+    const direct = outgoing.placed && uri?.host === parseUri(target)?.host;
+    dialog.behindNat = isBehindNat({ target, routeSet, flow, direct }, natDetection);
     if (dialog.sentInvite === outgoing) dialog.sentInvite = undefined;
     const number = outgoing.request === undefined ? 0 : cseqNumber(outgoing.request);
     dialog.peerAnswer = { number, outgoing, acknowledged: false, ack: undefined };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { SipAgent, SipNetwork, VirtualClock } from '../../testing/index.ts';
 import type { AgentRequest } from '../../testing/index.ts';
+import { createRequest, createResponse, setToTag } from '../message/index.ts';
 import type { Dialog, UserAgentOptions } from './types.ts';
 
 const sdp = Buffer.from(
@@ -609,5 +610,191 @@ describe('user agent core, anything at any time', () => {
       ),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('user agent core among several', () => {
+  const third = (w: World, address: string, seed: number): SipAgent =>
+    new SipAgent(w.network.endpoint(address), w.clock, { seed });
+
+  /** A proxy that sends an INVITE on to two places and their answers back, as a forking proxy would. */
+  const forked = () => {
+    const w = world();
+    const c = third(w, '10.0.0.3', 3);
+    const proxy = third(w, '10.0.0.9', 9);
+    proxy.script = (incoming) => {
+      if (incoming.request.method !== 'INVITE') return;
+      incoming.detach();
+      for (const host of ['10.0.0.2', '10.0.0.3']) {
+        const copy = createRequest(
+          'INVITE',
+          `sip:bob@${host}`,
+          incoming.request.headers,
+          incoming.request.body,
+        );
+        const destinations = proxy.core.transport.destinationsNow(copy.uri) ?? [];
+        proxy.core.transactions.request(copy, destinations, {
+          onResponse: (response) => {
+            if (response.status === 100) return;
+            const back = createResponse(incoming.request, response.status, response.reason);
+            for (const name of ['To', 'Contact']) back.headers.set(name, response.headers.get(name) ?? '');
+            back.headers.delete('Record-Route');
+            incoming.transaction.respond(back);
+          },
+          onFailure: () => undefined,
+        });
+      }
+    };
+    const call = w.a.send({ method: 'INVITE', uri: 'sip:bob@10.0.0.9', headers: [sdpType], body: sdp });
+    w.clock.advance(50);
+    return { ...w, c, proxy, call };
+  };
+
+  it('two 2xx to one INVITE: the second is acknowledged and ended (RFC 3261 §13.2.2.4)', () => {
+    const w = forked();
+    for (const side of [w.b, w.c]) side.core.respond(side.requests[0] ?? assert.fail(), { status: 180 });
+    w.clock.advance(50);
+    assert.deepEqual(w.call.statuses, [180, 180]);
+    assert.equal(new Set(w.call.responses.map(({ dialog }) => dialog?.id)).size, 2);
+    assert.equal(new Set(w.call.responses.map(({ dialog }) => dialog?.setId)).size, 1);
+    for (const side of [w.b, w.c]) side.core.respond(side.requests[0] ?? assert.fail(), { status: 200 });
+    w.clock.advance(50);
+    assert.deepEqual(w.call.statuses, [180, 180, 200]);
+    const winner = w.call.responses.at(-1)?.dialog ?? assert.fail();
+    w.a.core.ack(winner, {});
+    w.clock.advance(50);
+    assert.equal(w.b.acks.length, 1);
+    assert.equal(w.c.acks.length, 1);
+    assert.deepEqual(
+      w.c.requests.map(({ request }) => request.method),
+      ['INVITE', 'BYE'],
+    );
+    w.c.core.respond(w.c.requests[1] ?? assert.fail(), { status: 200 });
+    assert.equal(w.a.core.findDialog(winner.setId), winner);
+    w.a.core.end(winner);
+    w.clock.advance(50);
+    w.b.core.respond(w.b.requests[1] ?? assert.fail(), { status: 200 });
+    w.end();
+  });
+
+  it('or kept, when the user says so', () => {
+    const w = forked();
+    w.a.surplus = 'keep';
+    for (const side of [w.b, w.c]) side.core.respond(side.requests[0] ?? assert.fail(), { status: 200 });
+    w.clock.advance(50);
+    assert.deepEqual(w.call.statuses, [200, 200]);
+    for (const { dialog } of w.call.responses) w.a.core.ack(dialog ?? assert.fail(), {});
+    w.clock.advance(50);
+    for (const { dialog } of w.call.responses) w.a.core.end(dialog ?? assert.fail());
+    w.clock.advance(50);
+    for (const side of [w.b, w.c]) side.core.respond(side.requests[1] ?? assert.fail(), { status: 200 });
+    w.end();
+  });
+
+  it('a detached request is the proxy’s: CANCEL is answered 200 and reported, nothing more', () => {
+    const w = forked();
+    w.a.core.cancel(w.call.outgoing);
+    w.clock.advance(50);
+    assert.equal(w.proxy.cancels.length, 1);
+    assert.equal(w.proxy.cancels[0]?.incoming.state, 'detached');
+    assert.deepEqual(w.call.statuses, []);
+    w.proxy.core.respond(w.proxy.cancels[0].incoming, { status: 487 }, (result) => assert.ok(!result.ok));
+    const { transaction } = w.proxy.cancels[0].incoming;
+    const response = createResponse(transaction.request, 487);
+    setToTag(response, 'p');
+    transaction.respond(response);
+    w.clock.advance(50);
+    assert.deepEqual(w.call.statuses, [487]);
+    for (const side of [w.b, w.c]) side.core.respond(side.requests[0] ?? assert.fail(), { status: 486 });
+    w.end();
+  });
+
+  it('a 200 that comes when the INVITE is long forgotten is acknowledged and ended', () => {
+    const w = world();
+    const call = w.invite();
+    w.clock.advance(20);
+    w.network.drop = ({ name }) => name === 'CANCEL' || name.startsWith('200');
+    w.a.core.abandon(call.outgoing);
+    w.clock.advance(40_000);
+    answer(w);
+    w.network.drop = () => false;
+    w.clock.advance(1_000);
+    assert.equal(w.b.acks.length, 1);
+    const bye = w.b.requests.at(-1) ?? assert.fail();
+    assert.equal(bye.request.method, 'BYE');
+    w.b.core.respond(bye, { status: 200 });
+    w.end();
+  });
+
+  it('a caller behind a NAT is reached where its packets come from', () => {
+    const w = world();
+    const call = w.invite([field('Contact', '<sip:ada@192.168.1.7:5060>')]);
+    w.clock.advance(20);
+    answer(w);
+    w.clock.advance(20);
+    w.a.core.ack(call.responses[0]?.dialog ?? assert.fail(), {});
+    w.clock.advance(20);
+    const bye = w.b.sendIn(w.b.acks[0]?.dialog ?? assert.fail(), { method: 'BYE' });
+    w.clock.advance(20);
+    const asked = w.a.requests[0] ?? assert.fail('it went to the private address');
+    assert.equal(asked.request.uri, 'sip:ada@192.168.1.7:5060');
+    w.a.core.respond(asked, { status: 200 });
+    w.clock.advance(20);
+    assert.deepEqual(bye.statuses, [200]);
+    w.end();
+  });
+
+  it('credentials of the INVITE go into its ACK (RFC 3261 §22.3)', () => {
+    const w = world();
+    const call = w.invite([field('Proxy-Authorization', 'Digest username="ada"')]);
+    w.clock.advance(20);
+    answer(w);
+    w.clock.advance(20);
+    const dialog = call.responses[0]?.dialog ?? assert.fail();
+    w.a.core.ack(dialog, {});
+    w.clock.advance(20);
+    assert.equal(w.b.acks[0]?.ack.headers.get('Proxy-Authorization'), 'Digest username="ada"');
+    w.a.core.end(dialog);
+    w.clock.advance(20);
+    w.b.core.respond(w.b.requests.at(-1) ?? assert.fail(), { status: 200 });
+    w.end();
+  });
+
+  it('what the user gives is used, what is the core’s is not', () => {
+    const w = world();
+    const options = w.a.send({
+      method: 'OPTIONS',
+      uri: w.uri,
+      headers: [
+        field('From', '"Ada" <sip:ada@pbx.test>'),
+        field('Call-ID', 'mine'),
+        field('CSeq', '77 OPTIONS'),
+        field('Via', 'SIP/2.0/UDP evil.test'),
+        field('Content-Length', '99'),
+      ],
+    });
+    w.clock.advance(20);
+    const { request } = w.b.requests[0] ?? assert.fail();
+    assert.match(request.headers.get('From') ?? '', /^"Ada" <sip:ada@pbx.test>;tag=[0-9a-f]{16}$/);
+    assert.equal(request.headers.get('Call-ID'), 'mine');
+    assert.equal(request.headers.get('CSeq'), '77 OPTIONS');
+    assert.equal(request.headers.all('Via').length, 1);
+    w.b.core.respond(w.b.requests[0] ?? assert.fail(), { status: 200, toTag: 'xyz' });
+    w.clock.advance(20);
+    assert.match(options.responses[0]?.response.headers.get('To') ?? '', /;tag=xyz$/);
+    w.end();
+  });
+
+  it('limits: what waits is bounded, and refused 503 (RFC 3261 §21.5.4)', () => {
+    const w = world('udp', { limits: { waiting: 2 } });
+    const calls = [1, 2, 3].map(() => w.invite());
+    w.clock.advance(20);
+    assert.deepEqual(
+      calls.map(({ statuses }) => statuses),
+      [[], [], [503]],
+    );
+    assert.equal(calls[2]?.responses[0]?.response.headers.get('Retry-After'), '5');
+    for (const incoming of w.b.requests) w.b.core.respond(incoming, { status: 486 });
+    w.end();
   });
 });
