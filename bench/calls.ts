@@ -113,8 +113,10 @@ const product = async (answerPort: number): Promise<Subject> => {
   };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   const main = keep(await node(['src/main.ts', '--config', join(folder, 'config.json')], /"msg":"ready"/));
-  const line = (u: ReturnType<typeof user>, called: string) =>
-    `${u.devices[0]?.extension};${u.devices[0]?.password};pbx.test;${called}`;
+  const line = (u: ReturnType<typeof user>, called: string) => {
+    const { extension, password } = u.devices[0] ?? { extension: '', password: '' };
+    return `${extension};[authentication username=${extension} password=${password}];pbx.test;${called}`;
+  };
   const csv = join(folder, 'callers.csv');
   writeFileSync(
     csv,

@@ -86,6 +86,8 @@ const account = (options: BaresipOptions): string => {
 const START_MS = 5000;
 const WAIT_MS = 10_000;
 const SAMPLE_BYTES = 2;
+// How much newly heard sound says that a tone is there now.
+const FRESH_MS = 300;
 
 /** A baresip of a test's own: its configuration in a temporary folder, a tone for a microphone, and what it hears recorded. */
 export class Baresip {
@@ -199,10 +201,13 @@ export class Baresip {
     return goertzelPower(pcm, span, frequency, rate) / power;
   }
 
-  /** Waits until what it hears is that tone. */
+  /** Waits until what it hears from now on is that tone. */
   async hears(frequency: number): Promise<void> {
     const deadline = performance.now() + WAIT_MS;
-    while (this.heardShare(frequency) < 0.5) {
+    const { pcm, rate } = this.#recording() ?? { pcm: [], rate: 8000 };
+    const enough = pcm.length + (FRESH_MS * rate) / 1000;
+    const fresh = () => (this.#recording()?.pcm.length ?? 0) >= enough;
+    while (!fresh() || this.heardShare(frequency, FRESH_MS) < 0.5) {
       if (performance.now() > deadline) throw this.#complain(`heard no ${frequency} Hz`);
       // The recording is a file of another process: there is nothing to be told by.
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -14,6 +14,8 @@ export type SippOptions = {
   /** Calls a second. */
   readonly rate?: number;
   readonly protocol?: 'udp' | 'tcp';
+  /** Its own port, where a later scenario has to take over from an earlier one; a free one by default. */
+  readonly port?: number;
   /** The request's user part (`[service]`). */
   readonly service?: string;
   /** Milliseconds that a call lasts, where the scenario has a pause (`-d`). */
@@ -64,7 +66,7 @@ export class Sipp {
   /** Starts a scenario and waits until its port is open. */
   static async start(options: SippOptions): Promise<Sipp> {
     if (!existsSync(options.scenario)) throw new Error(`no scenario ${options.scenario}`);
-    const port = await (options.protocol === 'tcp' ? freeTcpPort() : freeUdpPort());
+    const port = options.port ?? (await (options.protocol === 'tcp' ? freeTcpPort() : freeUdpPort()));
     const sipp = new Sipp(options, port);
     try {
       await sipp.#listening();
@@ -75,11 +77,12 @@ export class Sipp {
     }
   }
 
-  /** Runs a scenario to its end and fails unless every call of it succeeded. */
-  static async run(options: SippOptions): Promise<void> {
+  /** Runs a scenario to its end and fails unless every call of it succeeded; gives the port it had. */
+  static async run(options: SippOptions): Promise<number> {
     const sipp = await Sipp.start(options);
     try {
       await sipp.succeeded();
+      return sipp.port;
     } finally {
       await sipp.close();
     }
