@@ -63,9 +63,34 @@ describe('keys during a call (X13)', () => {
   });
 
   it('S0-29 S0-58 * cancels while dialling and while the target rings (X3)', () => {
-    assert.equal(run(press('*910*')).keys.phase, 'talking');
-    assert.deepEqual(run(press('*9100#*')).effects.at(-1), { do: 'cancel' });
-    assert.equal(run(press('*9100#*')).keys.phase, 'talking');
+    assert.deepEqual(run([...press('*910*'), timeout]).keys, noKeys);
+    assert.deepEqual(kinds(run([...press('*9100#*')]).effects).slice(-2), ['cancel', 'wait']);
+    assert.deepEqual(run([...press('*9100#*'), over, timeout]).keys, noKeys);
+  });
+
+  it('S0-29 the * that cancels goes nowhere; what is pressed after it does', () => {
+    for (const begun of ['*910', '*9100#']) {
+      assert.equal(forwarded(run([...press(`${begun}*`), timeout, ...press('1')]).effects), '1');
+      assert.equal(forwarded(run([...press(`${begun}*`), ...press('12')]).effects), '12');
+      assert.equal(forwarded(run([...press(`${begun}**`), timeout]).effects), '*');
+    }
+    assert.equal(forwarded(run(press('*90*5'), ['*9', '#9']).effects), '5');
+    assert.equal(forwarded(run(press('#90*5'), ['#9']).effects), '5');
+  });
+
+  it('*9 twice: the first is cancelled, the second begins anew, and neither reaches the far end', () => {
+    for (const text of ['*9*91005#', '*91002#*91005#', '*9100*91005#']) {
+      const { effects } = run(press(text));
+      assert.equal(forwarded(effects), '', text);
+      assert.deepEqual(effects.at(-1), { do: 'push', extension: '1005' });
+    }
+  });
+
+  it('more digits than an extension has: no push to a part of them, and no digit of it is forwarded', () => {
+    const { effects } = run(press(`*9${'1'.repeat(40)}#`));
+    assert.equal(forwarded(effects), '');
+    const last = effects.at(-1);
+    assert.ok(last?.do === 'push' && last.extension.length > 20);
   });
 
   it('dialling -> timeout -> talking (error tone)', () => {
@@ -84,6 +109,8 @@ describe('keys during a call (X13)', () => {
   it('codes can be longer, have aliases, or be off', () => {
     assert.equal(run(press('*#1'), ['*#1', '*9']).keys.phase, 'dialling');
     assert.equal(forwarded(run(press('*9'), []).effects), '*9');
+    const tricky = run(press('*#*#*1'), ['*#*1']);
+    assert.deepEqual([tricky.keys.phase, forwarded(tricky.effects)], ['dialling', '*#']);
   });
 
   it('whatever is pressed outside a push arrives, in order', () => {

@@ -6,8 +6,8 @@ export type Key = { readonly digit: string; readonly durationMs: number };
 
 export type Keys =
   | { readonly phase: 'talking' }
-  /** The beginning of a code, perhaps. */
-  | { readonly phase: 'holding'; readonly held: readonly Key[] }
+  /** The beginning of a code, perhaps. The first key is `spent` when it has cancelled a push: it goes nowhere else. */
+  | { readonly phase: 'holding'; readonly held: readonly Key[]; readonly spent: boolean }
   /** After the code: the extension, until `#`. */
   | { readonly phase: 'dialling'; readonly digits: string }
   /** The target rings: `*` cancels, all else is for the far end. */
@@ -49,32 +49,41 @@ type Arms<P extends Phase> = {
 const stay = (keys: Keys): Step => [keys, []];
 const typed = (keys: readonly Key[]): string => keys.map((key) => key.digit).join('');
 
+const forward = (keys: readonly Key[]): readonly KeyEffect[] =>
+  keys.length === 0 ? [] : [{ do: 'forward', keys }];
+
 /** Looks at what has been held together with the new key. */
-function begun(held: readonly Key[], codes: readonly string[]): Step {
+function begun(held: readonly Key[], codes: readonly string[], spent = false): Step {
   const text = typed(held);
+  const from = spent ? 1 : 0;
   if (codes.includes(text))
     return [{ phase: 'dialling', digits: '' }, [{ do: 'beep' }, { do: 'wait', for: 'dial' }]];
   if (codes.some((code) => code.startsWith(text)))
-    return [{ phase: 'holding', held }, [{ do: 'wait', for: 'star' }]];
-  // The last key may be the beginning of a code although what was before it is not.
-  const last = held.slice(-1);
-  if (held.length > 1 && codes.some((code) => code.startsWith(typed(last))))
+    return [{ phase: 'holding', held, spent }, [{ do: 'wait', for: 'star' }]];
+  // The last keys may be the beginning of a code although together with those before them they are not.
+  const cut = held.findIndex((_, i) => i > 0 && codes.some((code) => code.startsWith(typed(held.slice(i)))));
+  if (cut > 0)
     return [
-      { phase: 'holding', held: last },
-      [
-        { do: 'forward', keys: held.slice(0, -1) },
-        { do: 'wait', for: 'star' },
-      ],
+      { phase: 'holding', held: held.slice(cut), spent: false },
+      [...forward(held.slice(from, cut)), { do: 'wait', for: 'star' }],
     ];
-  return [noKeys, [{ do: 'stop-waiting' }, { do: 'forward', keys: held }]];
+  return [noKeys, [{ do: 'stop-waiting' }, ...forward(held.slice(from))]];
 }
 
-function dialled(keys: Of<'dialling'>, digit: string): Step {
-  if (digit === '*') return [noKeys, [{ do: 'stop-waiting' }, { do: 'beep' }]];
+/** A `*` that cancels may begin the next push at once: of the code nothing reaches the far end then either. */
+function cancelled(key: Key, codes: readonly string[], effect: KeyEffect): Step {
+  const [next, effects] = begun([key], codes, true);
+  return [next, [effect, ...effects]];
+}
+
+function dialled(keys: Of<'dialling'>, key: Key, codes: readonly string[]): Step {
+  const { digit } = key;
+  if (digit === '*') return cancelled(key, codes, { do: 'beep' });
   if (digit === '#')
     return [{ phase: 'pushing' }, [{ do: 'stop-waiting' }, { do: 'push', extension: keys.digits }]];
-  if (keys.digits.length >= maxDigits) return [noKeys, [{ do: 'stop-waiting' }, { do: 'error-tone' }]];
-  return [{ phase: 'dialling', digits: keys.digits + digit }, [{ do: 'wait', for: 'dial' }]];
+  // One too many is no extension any more; the rest is of the same number, and not for the far end.
+  const digits = keys.digits.length > maxDigits ? keys.digits : keys.digits + digit;
+  return [{ phase: 'dialling', digits }, [{ do: 'wait', for: 'dial' }]];
 }
 
 const phases: { readonly [P in Phase]: Arms<P> } = {
@@ -85,23 +94,23 @@ const phases: { readonly [P in Phase]: Arms<P> } = {
     'push-begun': () => stay({ phase: 'pushing' }),
   },
   holding: {
-    key: (keys, { key }, codes) => begun([...keys.held, key], codes),
-    timeout: (keys) => [noKeys, [{ do: 'forward', keys: keys.held }]],
+    key: (keys, { key }, codes) => begun([...keys.held, key], codes, keys.spent),
+    timeout: (keys) => [noKeys, forward(keys.held.slice(keys.spent ? 1 : 0))],
     'push-over': stay,
     'push-begun': (keys) => [
       { phase: 'pushing' },
-      [{ do: 'stop-waiting' }, { do: 'forward', keys: keys.held }],
+      [{ do: 'stop-waiting' }, ...forward(keys.held.slice(keys.spent ? 1 : 0))],
     ],
   },
   dialling: {
-    key: (keys, { key }) => dialled(keys, key.digit),
+    key: (keys, { key }, codes) => dialled(keys, key, codes),
     timeout: () => [noKeys, [{ do: 'error-tone' }]],
     'push-over': stay,
     'push-begun': () => [{ phase: 'pushing' }, [{ do: 'stop-waiting' }]],
   },
   pushing: {
-    key: (keys, { key }) =>
-      key.digit === '*' ? [noKeys, [{ do: 'cancel' }]] : [keys, [{ do: 'forward', keys: [key] }]],
+    key: (keys, { key }, codes) =>
+      key.digit === '*' ? cancelled(key, codes, { do: 'cancel' }) : [keys, [{ do: 'forward', keys: [key] }]],
     timeout: stay,
     'push-over': () => stay(noKeys),
     'push-begun': stay,
