@@ -14,18 +14,16 @@ function lines(options: Partial<LogOptions>, write: (log: ReturnType<typeof crea
 describe('log', () => {
   it('hides numbers, names and session descriptions', () => {
     const [line] = lines({}, (log) =>
-      log
-        .child({ call: 'c1', user: '100@pbx.test' })
-        .info(
-          {
-            from: '"Ada" <sip:+15550123@pbx.test>',
-            extension: 1001,
-            name: 'Ada',
-            sdp: 'v=0',
-            leg: { to: '2001' },
-          },
-          'ringing',
-        ),
+      log.child({ call: 'c1', user: '100@pbx.test' }).info(
+        {
+          from: '"Ada" <sip:+15550123@pbx.test>',
+          extension: 1001,
+          name: 'Ada',
+          sdp: 'v=0',
+          leg: { to: '2001' },
+        },
+        'ringing',
+      ),
     );
     assert.deepEqual(
       { ...line, time: '', level: 0 },

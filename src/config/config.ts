@@ -22,7 +22,7 @@ export type Config = {
   };
 };
 
-export type SignalingConfig = {
+type SignalingConfig = {
   readonly engine: 'embedded' | 'drachtio';
   readonly listen?: readonly string[];
   readonly external?: { readonly address: string; readonly port?: number };
@@ -42,7 +42,7 @@ export type SignalingConfig = {
   readonly timers: { readonly t1: number; readonly t2: number; readonly t4: number };
 };
 
-export type MediaConfig = {
+type MediaConfig = {
   readonly engine: 'embedded' | 'rtpengine';
   readonly address?: string;
   readonly external?: string;
@@ -69,7 +69,7 @@ export type UserConfig = {
   readonly devices: readonly DeviceConfig[];
 };
 
-export type GroupConfig = {
+type GroupConfig = {
   readonly extension: string;
   readonly name: string;
   readonly ring: 'all' | 'order';
@@ -77,7 +77,7 @@ export type GroupConfig = {
   readonly memberSeconds?: number;
 };
 
-export type TrunkConfig = {
+type TrunkConfig = {
   readonly name: string;
   readonly host: string;
   readonly transport: 'udp' | 'tcp' | 'tls';
@@ -89,7 +89,7 @@ export type TrunkConfig = {
 
 type Hears = 'conversation' | 'ringback';
 
-export type FeaturesConfig = {
+type FeaturesConfig = {
   readonly codes: Readonly<
     Record<'pull' | 'push' | 'thisDeviceOnly' | 'thatDeviceOnly' | 'allDevices', readonly string[]>
   >;
@@ -103,7 +103,7 @@ export type FeaturesConfig = {
   readonly starSeconds: number;
 };
 
-export type RegistrarConfig = {
+type RegistrarConfig = {
   readonly minExpires: number;
   readonly maxExpires: number;
   readonly defaultExpires: number;
@@ -117,7 +117,7 @@ export type RegistrarConfig = {
   readonly pingSeconds: number;
 };
 
-export type LimitsConfig = {
+type LimitsConfig = {
   readonly failuresPerSource: number;
   readonly failureSeconds: number;
   readonly banSeconds: number;

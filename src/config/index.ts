@@ -1,15 +1,4 @@
-export type {
-  Config,
-  DeviceConfig,
-  FeaturesConfig,
-  GroupConfig,
-  LimitsConfig,
-  MediaConfig,
-  RegistrarConfig,
-  SignalingConfig,
-  TrunkConfig,
-  UserConfig,
-} from './config.ts';
+export type { Config, UserConfig } from './config.ts';
 export { adminToken, demoUsers, openDataFolder, type DataFolder } from './data-folder.ts';
 export { splitHostPort, splitListen, type HostPort, type ListenAddress } from './endpoint.ts';
 export type { Environment } from './environment.ts';

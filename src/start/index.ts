@@ -1,2 +1,1 @@
-export { StartFailure } from './failure.ts';
-export { run, type Running } from './run.ts';
+export { run } from './run.ts';

@@ -20,7 +20,7 @@ export type Connection = Srf & {
     listener: (error?: unknown, hostports?: unknown) => void,
   ): void;
 };
-export type Answer = { readonly status: number; readonly source_address: string };
+type Answer = { readonly status: number; readonly source_address: string };
 
 /** Where the embedded engine listens when nothing is said: where phones are, and on this machine itself. */
 function listenOf(settings: Settings): readonly string[] {

@@ -1,4 +1,4 @@
-export { credentialsFor, digestHash, type DigestAlgorithm } from './credentials.ts';
+export { digestHash, type DigestAlgorithm } from './credentials.ts';
 export { domainOfHost } from './domains.ts';
 export { hashPin, pinMatches } from './pin.ts';
 export {

@@ -1,5 +1,6 @@
 import type { Clock, Random, Timer } from '../../base/index.ts';
 import type { Binding, BindingStore } from '../../stores/index.ts';
+import { deliveryFailed } from './reach.ts';
 
 export type PhonePingerOptions = {
   readonly bindings: BindingStore;
@@ -52,10 +53,13 @@ export class PhonePinger {
     const { bindings, ask } = this.#options;
     this.#timers.delete(binding.id);
     const there = await ask(binding).catch(() => false);
+    if (!there) {
+      await deliveryFailed(bindings, binding);
+      return;
+    }
+    // A registration meanwhile has set a timer of its own.
     const now = bindings.get(binding.id);
-    if (now === undefined || now.refreshedAt !== binding.refreshedAt) return;
-    if (there) this.#schedule(now);
-    else await bindings.remove(now.id, 'failed');
+    if (now?.refreshedAt === binding.refreshedAt) this.#schedule(now);
   }
 
   #forget(binding: Binding): void {
