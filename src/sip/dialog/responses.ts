@@ -138,6 +138,7 @@ export class Responses implements OutgoingOwner {
       number,
     );
     const outgoing = this.#launcher.open('INVITE', dialog, silent);
+    outgoing.request = invite;
     this.#launcher.complete(outgoing);
     this.#confirm(dialog, outgoing, flow);
     this.#closing.ackAndBye(dialog, 'lost-race', 'ACK-BYE due to cancel race condition');
