@@ -282,6 +282,39 @@ describe('the program', function () {
     wires[0]?.close();
   });
 
+  it('asks phones on connections whether they are there, and forgets one that has fallen silent', async () => {
+    const timers = { t1: 20, t2: 100, t4: 100 };
+    const program = start({
+      ...adas,
+      signaling: { ...lab.signaling, timers },
+      registrar: { pingSeconds: 1 },
+    });
+    const ready = await program.line('ready');
+    const open = async (name: string, protocol: 'tcp' | 'ws') => {
+      const server = { address: '127.0.0.1', port: portOf(ready, protocol) };
+      const phone = await Phone.open({
+        name,
+        password: `secret-${name}`,
+        domain: 'pbx.test',
+        server,
+        protocol,
+      });
+      await phone.register();
+      return phone;
+    };
+    const [living, silent] = [await open('1001', 'ws'), await open('1002', 'tcp')];
+    silent.onRequest = () => true;
+    await until('the silent one is gone', async () => (await bindings(ready)).length === 1);
+    assert.ok(silent.count('OPTIONS') > 0, 'it was asked');
+    await living.until(() => living.count('OPTIONS') > 1, 'the living one is asked again');
+    assert.deepEqual(
+      (await bindings(ready)).map((b) => b.aor),
+      ['1001'],
+    );
+    await living.close();
+    await silent.close();
+  });
+
   it('S1-22 refuses a wrong password', async () => {
     const program = start(adas);
     const wire = await openWire('udp', portOf(await program.line('ready'), 'udp'));
