@@ -91,6 +91,8 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
   return http;
 }
 
+const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address);
+
 /** Starts everything; resolves once calls can be taken, and rejects with what is in the way and where. */
 export async function run(config: Config): Promise<Running> {
   const folder = openDataFolder(config.data);
@@ -132,8 +134,8 @@ export async function run(config: Config): Promise<Running> {
   log.info(
     {
       domain: settings.domain,
-      signaling: listeners.map((l) => `${l.protocol}:${l.address}:${l.port}`),
-      http: `${http.host}:${http.port}`,
+      signaling: listeners.map((l) => `${l.protocol}:${bracketed(l.address)}:${l.port}`),
+      http: `${bracketed(http.host)}:${http.port}`,
     },
     'ready',
   );
