@@ -9,7 +9,18 @@ import { parseInfo, type DtmfEvent } from './dtmf.ts';
 import { noKeys, stepKeys, type Key, type KeyEffect, type KeyEvent, type Keys } from './keys.ts';
 import { push, Push, type PushParts } from './push.ts';
 
-type Pad = { keys: Keys; timer: Timer | undefined; push: Push | undefined };
+/** How a digit was sent. Some phones send each in two ways at once. */
+type Way = 'media' | 'info';
+
+type Pad = {
+  keys: Keys;
+  timer: Timer | undefined;
+  push: Push | undefined;
+  last: { readonly digit: string; readonly way: Way; readonly until: number } | undefined;
+};
+
+/** How far apart the two reports of one digit may be, beyond its own length. */
+const sameDigitMs = 500;
 
 /** The keys of every user's device during a call: the push code is taken out, the rest goes on to the far end. */
 export class Keypads {
@@ -37,7 +48,8 @@ export class Keypads {
   heard(event: DtmfEvent): void {
     const call = this.#parts.calls.get(event.callId);
     const leg = call?.legs.find((l) => l.tag === event.tag);
-    if (call !== undefined && leg !== undefined && this.watches(leg)) this.#key(call, leg, event.key);
+    if (call !== undefined && leg !== undefined && this.watches(leg))
+      this.#key(call, leg, event.key, 'media');
   }
 
   /** A digit by SIP INFO; false when it is none of ours, and is to be passed on as it is. */
@@ -45,7 +57,7 @@ export class Keypads {
     const key = parseInfo(request.get('Content-Type') ?? '', request.body);
     if (key === undefined || !this.watches(leg)) return false;
     request.respond(200);
-    this.#key(call, leg, key);
+    this.#key(call, leg, key, 'info');
     return true;
   }
 
@@ -57,13 +69,24 @@ export class Keypads {
     this.#whenOver(started, leg, pad);
   }
 
-  #key(call: Call, leg: Leg, key: Key): void {
+  #key(call: Call, leg: Leg, key: Key, way: Way): void {
     if (leg.state !== 'active' || call.phase !== 'talking') return;
+    const pad = this.#pad(leg);
+    const now = call.context.clock.now();
+    const { last } = pad;
+    const again = last?.digit === key.digit && last.way !== way && now <= last.until;
+    pad.last = again ? undefined : { digit: key.digit, way, until: now + key.durationMs + sameDigitMs };
+    if (again) return;
     this.#step(call, leg, { kind: 'key', key });
   }
 
   #pad(leg: Leg): Pad {
-    const pad = this.#pads.get(leg) ?? { keys: noKeys, timer: undefined, push: undefined };
+    const pad = this.#pads.get(leg) ?? {
+      keys: noKeys,
+      timer: undefined,
+      push: undefined,
+      last: undefined,
+    };
     this.#pads.set(leg, pad);
     return pad;
   }
@@ -110,7 +133,8 @@ export class Keypads {
       if (pad.push !== started) return;
       pad.push = undefined;
       this.#step(call, leg, { kind: 'push-over' });
-      if (!moved && leg.state === 'active') play(call, leg, 'error');
+      // Who gave it up knows that it is over.
+      if (!moved && !started.cancelled && leg.state === 'active') play(call, leg, 'error');
     });
   }
 }

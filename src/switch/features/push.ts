@@ -1,10 +1,10 @@
 import type { Call, Party } from '../call/call.ts';
-import { identityOf, userOf } from '../call/endpoint.ts';
+import { identityOf, sameDevice, userOf, type Endpoint } from '../call/endpoint.ts';
 import { Flip } from '../call/flip.ts';
 import type { FlipKind } from '../call/call-view.ts';
 import type { Claim } from '../call/operations.ts';
 import { play, type StopTone } from '../call/play.ts';
-import { Ring, type RingOutcome } from '../call/ring.ts';
+import { Ring, type RingOutcome, type Target } from '../call/ring.ts';
 import { farParty } from '../call/answer.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { swap } from '../call/swap.ts';
@@ -39,7 +39,10 @@ const refusals = {
   notTalking: { status: 409, reason: 'Nobody talks yet' },
 } as const satisfies Record<string, Refusal>;
 
-/** Where a push leads; never out of the system, which is for transfers (S0-66). */
+/**
+ * Where a push leads; never out of the system, which is for transfers (S0-66), and never to the phone that the far party
+ * speaks on.
+ */
 function planOf(parts: PushParts, { call, party, extension, kind }: PushRequest): RingPlan | Refusal {
   const pusher = party.leg?.endpoint;
   const own = pusher === undefined ? undefined : userOf(pusher);
@@ -47,7 +50,23 @@ function planOf(parts: PushParts, { call, party, extension, kind }: PushRequest)
   const plan = planFor(parts, { domain: call.domain, dialled, caller: pusher, flip: true });
   if (isRefusal(plan)) return plan;
   const within = kind === 'transfer' || parts.directory.resolve(call.domain, dialled) !== undefined;
-  return within ? plan : refusals.outside;
+  if (!within) return refusals.outside;
+  const far = call.other(party).leg?.endpoint;
+  if (far?.kind !== 'device') return plan;
+  return { ...plan, stages: plan.stages.map((stage) => without(stage, far)) };
+}
+
+/** A stage that leaves one device alone. */
+function without(stage: Stage, endpoint: Endpoint): Stage {
+  const rings = (target: Target) => !sameDevice(target.endpoint, endpoint);
+  return {
+    ...stage,
+    targets: () => stage.targets().filter(rings),
+    late: (binding) => {
+      const target = stage.late(binding);
+      return target !== undefined && rings(target) ? target : undefined;
+    },
+  };
 }
 
 /**
@@ -77,6 +96,8 @@ export class Push {
   readonly #parts: PushParts;
   readonly #plan: RingPlan;
   readonly #own: boolean;
+  /** Whether one device was chosen: that one alone may be asked to answer by itself. */
+  readonly #chosen: boolean;
   readonly #claim: Claim;
   readonly #answered: (() => void) | undefined;
   #ring: Ring | undefined;
@@ -93,6 +114,7 @@ export class Push {
     this.#claim = claim;
     const pusher = party.leg === undefined ? undefined : userOf(party.leg.endpoint);
     this.#own = plan.meantFor.length === 1 && plan.meantFor[0] === pusher?.id;
+    this.#chosen = parts.directory.resolve(call.domain, extension)?.kind === 'device';
     this.#answered = request.answered;
     const kind: FlipKind = this.#own ? 'push' : (request.kind ?? 'push');
     this.flip = new Flip(call, kind, party, { by, ...(extension === '' ? {} : { to: extension }) });
@@ -103,6 +125,10 @@ export class Push {
       this.#stopRingback?.();
       claim.release();
     });
+  }
+
+  get cancelled(): boolean {
+    return this.#cancelled !== undefined;
   }
 
   /** Gives the push up; the two talk on. */
@@ -136,7 +162,7 @@ export class Push {
       seconds: Math.min(stage.seconds, ringSeconds),
       declineEndsAll: stage.declineEndsAll,
       maxForwards: 69,
-      headers: this.#own && autoAnswer ? answerByItself(call.domain) : {},
+      headers: this.#own && this.#chosen && autoAnswer ? answerByItself(call.domain) : {},
       late: (binding) => stage.late(binding),
       redirect: (contacts) => redirectTargets(this.#parts, call.domain, contacts),
       announce: () => this.#announced(),
