@@ -43,13 +43,20 @@ export const hostsOf = (all: readonly Service[]): Record<string, string> => ({
   'sipp-uas-b-teardown': '127.29.0.99',
 });
 
+/** A `<` or `>` inside an attribute, which SIPp 3.6 does not read (its container's older one did). */
+const escaped = (scenario: string): string =>
+  scenario.replace(
+    /regexp="([^"]*)"/g,
+    (_, pattern: string) => `regexp="${pattern.replaceAll('<', '&lt;').replaceAll('>', '&gt;')}"`,
+  );
+
 /** A folder with the suite's scenarios, in the addresses of this machine. The caller removes it. */
 export const localScenarios = (): string => {
   const folder = mkdtempSync(join(tmpdir(), 'srf-suite-'));
   cpSync(join(suite, 'scenarios'), folder, { recursive: true });
   for (const file of readdirSync(folder).filter((f) => f.endsWith('.xml'))) {
     const path = join(folder, file);
-    writeFileSync(path, local(readFileSync(path, 'utf8')));
+    writeFileSync(path, escaped(local(readFileSync(path, 'utf8'))));
   }
   return folder;
 };
