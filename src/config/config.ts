@@ -65,6 +65,7 @@ export type UserConfig = {
   readonly extension: string;
   readonly name: string;
   readonly pin?: string;
+  readonly callCodes?: boolean;
   readonly password?: string;
   readonly devices: readonly DeviceConfig[];
 };

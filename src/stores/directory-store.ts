@@ -24,6 +24,8 @@ export type User = {
   readonly credentials?: Credentials;
   /** The PIN for mailbox and console, as `hashPin` writes it. */
   readonly pin?: string;
+  /** `false`: keys pressed in a call all go to the other side; no code is looked for. */
+  readonly callCodes?: boolean;
 };
 
 export type DeviceKind = 'desk' | 'mobile' | 'desktop' | 'browser' | 'gateway' | 'other';

@@ -71,7 +71,7 @@ export function createCore(parts: CoreParts): Core {
     enter,
     calls,
     events: context.events,
-    ...callControl(calls, flips),
+    ...callControl(calls, flips, keypads),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
     dtmfLog: (datagram) => {
       const event = parseDtmfLog(datagram);
@@ -92,7 +92,8 @@ const mayTouch = (call: Call, asker: Asker): boolean =>
 function callControl(
   calls: Calls,
   flips: FlipsByApi,
-): Pick<Switch, 'listCalls' | 'getCall' | 'flipCall' | 'cancelFlip' | 'endCall'> {
+  keypads: Keypads,
+): Pick<Switch, 'listCalls' | 'getCall' | 'flipCall' | 'cancelFlip' | 'endCall' | 'setCallCodes'> {
   const noCall = { ok: false, status: 404, reason: 'No such call' } as const;
   const visible = (id: string, asker: Asker): Call | undefined => {
     const call = calls.get(id);
@@ -112,6 +113,12 @@ function callControl(
     cancelFlip: (id, asker) => {
       const call = visible(id, asker);
       return call === undefined ? noCall : flips.cancel(call);
+    },
+    setCallCodes: (id, on, asker) => {
+      const call = visible(id, asker);
+      if (call === undefined) return noCall;
+      keypads.turn(call, on);
+      return { ok: true };
     },
     endCall: (id, asker): Outcome<object> => {
       const call = visible(id, asker);

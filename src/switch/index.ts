@@ -63,6 +63,8 @@ export interface Switch {
   flipCall(id: string, target: FlipTarget, asker: Asker): Outcome<{ readonly flipId: string }>;
   cancelFlip(id: string, asker: Asker): Outcome<object>;
   endCall(id: string, asker: Asker): Outcome<object>;
+  /** Whether codes pressed in this call are looked for; without, every key goes to the other side. */
+  setCallCodes(id: string, on: boolean, asker: Asker): Outcome<object>;
   /** One datagram of the media engine's DTMF log (JSON). What is not understood is dropped. */
   dtmfLog(datagram: Uint8Array): void;
   /** No new calls from here on; resolves when the last call has ended, or after the seconds given, by BYE. */

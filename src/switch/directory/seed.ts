@@ -19,6 +19,7 @@ export type UserSeed = {
   readonly extension: string;
   readonly name: string;
   readonly pin?: string;
+  readonly callCodes?: boolean;
   /** When set, phones may register with the user's extension and this password. */
   readonly password?: string;
   readonly devices: readonly DeviceSeed[];
@@ -105,6 +106,7 @@ async function seedUser(
     ...(seed.password === undefined
       ? {}
       : { credentials: credentialsFor(seed.extension, domain, seed.password) }),
+    callCodes: seed.callCodes ?? true,
     ...(seed.pin === undefined ? {} : { pin: keptPin(before?.pin, seed.pin, random) }),
   };
   if (!isDeepStrictEqual(before, user)) await directory.putUser(user);

@@ -26,36 +26,49 @@ const sameDigitMs = 500;
 export class Keypads {
   readonly #parts: PushParts & { readonly calls: Calls };
   readonly #pads = new WeakMap<Leg, Pad>();
+  /** Calls in which no code is looked for. */
+  readonly #off = new WeakSet<Call>();
 
   constructor(parts: PushParts & { readonly calls: Calls }) {
     this.#parts = parts;
   }
 
-  /** Whether a leg's digits are ours to look at: a user's device, where there is a push code. */
-  watches(leg: Leg): boolean {
-    return leg.endpoint.kind === 'device' && this.#parts.settings.features.codes.push.length > 0;
+  /** Whether a leg's digits are ours to look at: a user's device, where there is a push code and it is not off. */
+  watches(call: Call, { endpoint }: Leg): boolean {
+    const { settings, directory } = this.#parts;
+    if (endpoint.kind !== 'device' || settings.features.codes.push.length === 0) return false;
+    return !this.#off.has(call) && directory.userById(endpoint.user.id)?.callCodes !== false;
+  }
+
+  /** Codes on or off for one call, at once: what is held back goes to the far end. */
+  turn(call: Call, on: boolean): void {
+    const talking = call.legs.filter((leg) => leg.state === 'active');
+    if (on) this.#off.delete(call);
+    const watched = talking.filter((leg) => this.watches(call, leg));
+    if (!on) this.#off.add(call);
+    for (const leg of watched) {
+      if (!on) this.#step(call, leg, { kind: 'off' });
+      this.#hold(call, leg, on);
+    }
   }
 
   /** A leg talks from here on: its digits reach the far end through us alone. */
   connected(call: Call, leg: Leg): void {
-    if (!this.watches(leg)) return;
-    call.media
-      .command('block DTMF', { 'from-tag': leg.tag })
-      .catch((error: unknown) => call.log.info({ error: String(error) }, 'digits not held back'));
+    if (this.watches(call, leg)) this.#hold(call, leg, true);
   }
 
   /** A digit that the media engine heard. */
   heard(event: DtmfEvent): void {
     const call = this.#parts.calls.get(event.callId);
     const leg = call?.legs.find((l) => l.tag === event.tag);
-    if (call !== undefined && leg !== undefined && this.watches(leg))
+    if (call !== undefined && leg !== undefined && this.watches(call, leg))
       this.#key(call, leg, event.key, 'media');
   }
 
   /** A digit by SIP INFO; false when it is none of ours, and is to be passed on as it is. */
   info(call: Call, leg: Leg, request: InDialogRequest): boolean {
     const key = parseInfo(request.get('Content-Type') ?? '', request.body);
-    if (key === undefined || !this.watches(leg)) return false;
+    if (key === undefined || !this.watches(call, leg)) return false;
     request.respond(200);
     this.#key(call, leg, key, 'info');
     return true;
@@ -67,6 +80,12 @@ export class Keypads {
     pad.push = started;
     this.#step(started.call, leg, { kind: 'push-begun' });
     this.#whenOver(started, leg, pad);
+  }
+
+  #hold(call: Call, leg: Leg, on: boolean): void {
+    call.media
+      .command(on ? 'block DTMF' : 'unblock DTMF', { 'from-tag': leg.tag })
+      .catch((error: unknown) => call.log.info({ on, error: String(error) }, 'digits not held back'));
   }
 
   #key(call: Call, leg: Leg, key: Key, way: Way): void {

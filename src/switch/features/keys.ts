@@ -18,7 +18,9 @@ export type KeyEvent =
   | { readonly kind: 'timeout' }
   /** The push is over, however it ended; or it was begun by the API. */
   | { readonly kind: 'push-over' }
-  | { readonly kind: 'push-begun' };
+  | { readonly kind: 'push-begun' }
+  /** Codes are no longer looked for in this call. */
+  | { readonly kind: 'off' };
 
 export type KeyEffect =
   | { readonly do: 'forward'; readonly keys: readonly Key[] }
@@ -51,6 +53,12 @@ const typed = (keys: readonly Key[]): string => keys.map((key) => key.digit).joi
 
 const forward = (keys: readonly Key[]): readonly KeyEffect[] =>
   keys.length === 0 ? [] : [{ do: 'forward', keys }];
+
+/** What is held back is let go, but for a key that was used. */
+const given = ({ held, spent }: Of<'holding'>): readonly KeyEffect[] => [
+  { do: 'stop-waiting' },
+  ...forward(held.slice(spent ? 1 : 0)),
+];
 
 /** Looks at what has been held together with the new key. */
 function begun(held: readonly Key[], codes: readonly string[], spent = false): Step {
@@ -92,21 +100,21 @@ const phases: { readonly [P in Phase]: Arms<P> } = {
     timeout: stay,
     'push-over': stay,
     'push-begun': () => stay({ phase: 'pushing' }),
+    off: stay,
   },
   holding: {
     key: (keys, { key }, codes) => begun([...keys.held, key], codes, keys.spent),
-    timeout: (keys) => [noKeys, forward(keys.held.slice(keys.spent ? 1 : 0))],
+    timeout: (keys) => [noKeys, given(keys)],
     'push-over': stay,
-    'push-begun': (keys) => [
-      { phase: 'pushing' },
-      [{ do: 'stop-waiting' }, ...forward(keys.held.slice(keys.spent ? 1 : 0))],
-    ],
+    'push-begun': (keys) => [{ phase: 'pushing' }, given(keys)],
+    off: (keys) => [noKeys, given(keys)],
   },
   dialling: {
     key: (keys, { key }, codes) => dialled(keys, key, codes),
     timeout: () => [noKeys, [{ do: 'error-tone' }]],
     'push-over': stay,
     'push-begun': () => [{ phase: 'pushing' }, [{ do: 'stop-waiting' }]],
+    off: () => [noKeys, [{ do: 'stop-waiting' }]],
   },
   pushing: {
     key: (keys, { key }, codes) =>
@@ -114,6 +122,7 @@ const phases: { readonly [P in Phase]: Arms<P> } = {
     timeout: stay,
     'push-over': () => stay(noKeys),
     'push-begun': stay,
+    off: () => stay(noKeys),
   },
 };
 

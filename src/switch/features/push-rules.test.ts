@@ -181,6 +181,65 @@ describe('push: who rings, and what is heard', () => {
     assert.equal(world.core.calls.all()[0]?.callee.leg?.dialog, mobile);
   });
 
+  describe('X13 codes can be off', () => {
+    const admin = { domain, admin: true };
+    const blocked = () => world.engine.commands.filter((c) => c.name === 'block DTMF').length;
+
+    it('for a user: every key is left to go its way', async () => {
+      const { caller } = await talking();
+      const user = world.directory.userById('u100');
+      assert.ok(user);
+      await world.directory.putUser({ ...user, callCodes: false });
+      for (const call of world.core.calls.all()) call.end('switch', { cause: 200, text: 'next' });
+      world.engine.commands.length = 0;
+      await world.dial('2001', '100');
+      world.at('1001').answer();
+      await settle();
+      assert.equal(blocked(), 1);
+      const leg = world.core.calls.all()[0]?.callee.leg;
+      assert.ok(leg);
+      world.phones.sent.length = 0;
+      await press(leg, '*91002#');
+      assert.deepEqual([rung(), forwarded()], [[], '']);
+      assert.equal(played(leg), 0);
+      assert.equal(played(caller), 0);
+    });
+
+    it('for a user: an INFO goes to the other phone as it is', async () => {
+      const { far, desk } = await talking();
+      const user = world.directory.userById('u100');
+      assert.ok(user);
+      await world.directory.putUser({ ...user, callCodes: false });
+      const type = { 'Content-Type': 'application/dtmf-relay' };
+      assert.equal((await desk.send('INFO', 'Signal=*\r\nDuration=100\r\n', type)).status, 200);
+      assert.deepEqual(
+        far.dialog.requests.map((r) => [r.method, r.body]),
+        [['INFO', 'Signal=*\r\nDuration=100\r\n']],
+      );
+    });
+
+    it('for one call, at once, and on again; what was held back arrives', async () => {
+      const { leg } = await talking();
+      const id = world.core.calls.all()[0]?.id ?? '';
+      await press(leg, '*');
+      assert.deepEqual(world.core.setCallCodes(id, false, admin), { ok: true });
+      assert.equal(forwarded(), '*');
+      assert.equal(world.engine.commands.filter((c) => c.name === 'unblock DTMF').length, 2);
+      await press(leg, '91002#*91002#');
+      assert.deepEqual([rung(), forwarded()], [[], '*']);
+      world.core.setCallCodes(id, true, admin);
+      assert.equal(blocked(), 4);
+      await press(leg, '*91002#');
+      assert.deepEqual([rung(), forwarded()], [['1002'], '*']);
+      const eve = { domain, userId: 'u300', admin: false };
+      assert.deepEqual(world.core.setCallCodes(id, false, eve), {
+        ok: false,
+        status: 404,
+        reason: 'No such call',
+      });
+    });
+  });
+
   describe('digits sent in two ways at once', () => {
     const info = (dialog: FakeDialog, digit: string) =>
       dialog.send('INFO', `Signal=${digit}\r\nDuration=120\r\n`, {
