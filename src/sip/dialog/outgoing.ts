@@ -24,7 +24,7 @@ export class Outgoing implements OutgoingRequest, ClientHandlers {
   readonly id: string;
   readonly method: string;
   readonly inDialog: boolean;
-  readonly handlers: RequestHandlers;
+  handlers: RequestHandlers;
   readonly #owner: OutgoingOwner;
   request: SipRequest | undefined;
   dialog: LiveDialog | undefined;

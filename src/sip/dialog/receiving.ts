@@ -65,6 +65,7 @@ export class Receiving implements TransactionUser {
     if (answer === undefined) return;
     dialog.openAnswers.delete(number);
     answer.repeater.stop();
+    answer.invite.transaction.forget();
     dialog.flow = event.flow;
     handler.onAck({ ack, event, dialog, invite: answer.invite });
     this.#letByeGo(dialog);
@@ -72,19 +73,22 @@ export class Receiving implements TransactionUser {
 
   onCancel(cancel: ServerTransaction, invite: ServerTransaction | undefined, event: MessageEvent): void {
     const { handler } = this.#context;
+    const { request } = cancel;
     const incoming = invite?.userData;
     if (!(incoming instanceof Incoming)) {
+      // Answered already, and forgotten but for that (RFC 3261 §9.2).
+      if (invite !== undefined) return this.#refuse(cancel, { status: 200 }, invite.last);
       if (handler.claim?.(cancel.request, event, cancel) === true) return;
       return this.#refuse(cancel, { status: 481 });
     }
     // RFC 3261 §9.2: 200 whatever becomes of the INVITE, under the tag that the INVITE is answered with.
-    const response = createResponse(cancel.request, 200);
+    const response = createResponse(request, 200);
     setToTag(response, incoming.localTag);
     cancel.respond(response);
-    if (incoming.state === 'detached') return handler.onCancel(incoming, cancel.request, event);
+    if (incoming.state === 'detached') return handler.onCancel(incoming, request, event);
     if (incoming.state !== 'waiting') return;
     this.#terminate(incoming, 'cancelled');
-    handler.onCancel(incoming, cancel.request, event);
+    handler.onCancel(incoming, request, event);
   }
 
   onStrayResponse(response: SipResponse, event: MessageEvent): void {
@@ -103,9 +107,9 @@ export class Receiving implements TransactionUser {
     }
   }
 
-  #refuse(transaction: ServerTransaction, { status, headers = [] }: Refusal): void {
+  #refuse(transaction: ServerTransaction, { status, headers = [] }: Refusal, like?: SipResponse): void {
     const response = createResponse(transaction.request, status, undefined, headers);
-    setToTag(response, newTag(this.#context));
+    setToTag(response, (like && toTag(like)) ?? newTag(this.#context));
     transaction.respond(response);
   }
 

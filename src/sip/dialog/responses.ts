@@ -106,6 +106,13 @@ export class Responses implements OutgoingOwner {
       if (dialog.state === 'early') endDialog(this.#context, dialog, 'lost-race');
     }
     if (outgoing.state !== 'completed') this.#launcher.complete(outgoing);
+    // A call may last for hours; what made it need not.
+    outgoing.request = undefined;
+    outgoing.client = undefined;
+    outgoing.handlers = silent;
+    for (const { peerAnswer } of outgoing.dialogs) {
+      if (peerAnswer?.acknowledged === true) peerAnswer.ack = undefined;
+    }
   }
 
   /** A 2xx whose INVITE is forgotten: it gets its ACK, and a call that nobody wants any more its BYE. */

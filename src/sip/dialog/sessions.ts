@@ -63,7 +63,10 @@ export class Sessions {
   }
 
   #agree(dialog: LiveDialog, terms: SessionTerms | undefined, isOurs: boolean): void {
-    if (terms === undefined) return dialog.session?.handle({ kind: 'none' });
+    if (terms === undefined) {
+      dialog.description = undefined;
+      return dialog.session?.handle({ kind: 'none' });
+    }
     dialog.session ??= new SessionTimer(this.#context.clock, {
       refresh: (interval) => this.acts?.refresh(dialog, interval),
       expire: () => this.acts?.expire(dialog),

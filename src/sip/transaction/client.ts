@@ -37,7 +37,7 @@ const isReliable = (destination: Destination): boolean =>
 /** One request to one destination: the driver of a client machine. */
 export class Attempt {
   readonly key: string;
-  readonly request: SipRequest;
+  request: SipRequest | undefined;
   readonly branch: string;
   /** Whether any response came. */
   answered = false;
@@ -88,6 +88,8 @@ export class Attempt {
     this.#state = transition.to;
     for (const effect of transition.effects) this.#run(effect, response, event);
     if (transition.to === 'terminated') this.#end();
+    // What waits for retransmissions needs its request no more.
+    else if (transition.to === 'completed' || transition.to === 'accepted') this.request = undefined;
   }
 
   terminate(): void {
@@ -112,7 +114,9 @@ export class Attempt {
       case 'hold':
         return this.#timers.hold(effect.timer);
       case 'send request':
-        return this.#context.transport.sendRequest(this.request, this.#destination, this.#onSent);
+        if (this.request !== undefined)
+          this.#context.transport.sendRequest(this.request, this.#destination, this.#onSent);
+        return undefined;
       case 'send ACK':
         return this.#sendAck(response);
       case 'send CANCEL':
@@ -150,7 +154,7 @@ export class Attempt {
 
   #sendAck(response: SipResponse | undefined): void {
     if (this.#ack === undefined) {
-      if (response === undefined) return;
+      if (response === undefined || this.request === undefined) return;
       this.#ack = ackFor(this.request, response);
     }
     this.#context.transport.sendRequest(this.#ack, this.#destination, (result) => {
@@ -287,8 +291,9 @@ export class Client implements ClientTransaction, AttemptOwner {
 
   wantsCancel(attempt: Attempt): void {
     const wish = this.#cancel;
-    const cancel = cancelFor(attempt.request, wish?.headers ?? []);
-    const { branch, destination } = attempt;
+    const { request, branch, destination } = attempt;
+    if (request === undefined) return;
+    const cancel = cancelFor(request, wish?.headers ?? []);
     const owner = new CancelOwner(this.#registry, (result) => wish?.done?.(cancel, result));
     const cancelling = new Attempt(this.#context, { request: cancel, branch, destination, owner });
     this.#registry.add(cancelling);

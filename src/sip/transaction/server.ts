@@ -1,4 +1,4 @@
-import { createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
+import { createRequest, createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { Flow, MessageEvent, SendResult } from '../transport/types.ts';
 import { machines, type Context } from './context.ts';
 import { step, type AnyMachine, type Effect } from './machine.ts';
@@ -19,14 +19,17 @@ const eventOf = (status: number): ServerEvent => {
 
 type Sending = { readonly response: SipResponse; readonly done: ((result: SendResult) => void) | undefined };
 
+const forgotten = createRequest('', '');
+
 /** A request that came in: the driver of a server machine. */
 export class Server implements ServerTransaction {
   readonly id: string;
   readonly key: string;
   readonly callKey: string;
-  readonly request: SipRequest;
   readonly flow: Flow;
   userData: unknown;
+  readonly #isInvite: boolean;
+  #request: SipRequest;
   readonly #context: Context;
   readonly #owner: ServerOwner;
   readonly #machine: AnyMachine<ServerEvent>;
@@ -48,14 +51,19 @@ export class Server implements ServerTransaction {
     this.id = what.id;
     this.key = what.key;
     this.callKey = what.callKey;
-    this.request = what.request;
+    this.#request = what.request;
+    this.#isInvite = what.request.method === 'INVITE';
     this.flow = what.flow;
     this.#context = context;
     this.#owner = owner;
-    const kind = what.request.method === 'INVITE' ? machines.inviteServer : machines.nonInviteServer;
+    const kind = this.#isInvite ? machines.inviteServer : machines.nonInviteServer;
     this.#machine = what.flow.reliable ? kind.reliable : kind.unreliable;
     this.#state = this.#machine.initial.to;
     this.#timers = new Timers(context.clock, context.timers, (event) => this.step(event));
+  }
+
+  get request(): SipRequest {
+    return this.#request;
   }
 
   get state(): string {
@@ -88,7 +96,7 @@ export class Server implements ServerTransaction {
   respond(response: SipResponse, done?: (result: SendResult) => void): boolean {
     const { status } = response;
     // RFC 4320 §4.2: nobody is left to hear a 408.
-    if (status === 408 && this.request.method !== 'INVITE') return false;
+    if (status === 408 && !this.#isInvite) return false;
     const event = eventOf(status);
     if (step(this.#machine, this.#state, event) === undefined) return false;
     this.#sending = { response, done };
@@ -108,6 +116,19 @@ export class Server implements ServerTransaction {
       } else this.#run(effect);
     }
     if (transition.to === 'terminated') this.#end();
+    // A busy server holds some ten thousand of these for half a minute each: no more than they need.
+    else if (transition.to === 'completed' || transition.to === 'confirmed') this.#slim();
+  }
+
+  forget(): void {
+    if (this.#state !== 'accepted') return;
+    this.#slim();
+    this.#last = undefined;
+  }
+
+  #slim(): void {
+    this.#request = forgotten;
+    this.userData = undefined;
   }
 
   terminate(): void {
@@ -117,6 +138,7 @@ export class Server implements ServerTransaction {
   }
 
   #end(): void {
+    this.#slim();
     this.#timers.stopAll();
     this.#owner.ended(this);
   }

@@ -17,12 +17,17 @@ export type TimerValues = {
 export type ServerTransaction = {
   /** Unique for the life of the engine. */
   readonly id: string;
+  /** Empty once a final response was sent that needs it no more (any but a 2xx to INVITE, and that after `forget`). */
   readonly request: SipRequest;
   readonly flow: Flow;
+  /** The last response that was sent. */
+  readonly last: SipResponse | undefined;
   /** False once a final response was sent (INVITE 2xx stays Accepted for 64*T1, RFC 6026) or the transaction ended. */
   readonly open: boolean;
   /** Whatever the user wants to find again, when a CANCEL comes for it. */
   userData: unknown;
+  /** The 2xx to an INVITE was acknowledged: only what absorbs retransmissions is kept (RFC 6026 §7.1). */
+  forget(): void;
   /**
    * Sends a response; `false` when that is not allowed any more (a final one was sent) or at all (RFC 4320: to a
    * non-INVITE no 408 and nothing provisional but 100). A 2xx to an INVITE may be repeated.
