@@ -8,7 +8,22 @@ export interface Random {
   unit(): number;
 }
 
+/** Random bytes are fetched by the page: a tag or branch a message would otherwise cost a call into OpenSSL each. */
+let page: Buffer = Buffer.alloc(0);
+let used = 0;
+
+const randomHex = (bytes: number): string => {
+  if (used + bytes > page.length) {
+    page = randomBytes(Math.max(4096, bytes));
+    used = 0;
+  }
+  const text = page.toString('hex', used, used + bytes);
+  page.fill(0, used, used + bytes);
+  used += bytes;
+  return text;
+};
+
 export const systemRandom: Random = {
-  hex: (bytes) => randomBytes(bytes).toString('hex'),
+  hex: randomHex,
   unit: () => Math.random(),
 };

@@ -114,9 +114,7 @@ export class Attempt {
       case 'hold':
         return this.#timers.hold(effect.timer);
       case 'send request':
-        if (this.request !== undefined)
-          this.#context.transport.sendRequest(this.request, this.#destination, this.#onSent);
-        return undefined;
+        return this.#send();
       case 'send ACK':
         return this.#sendAck(response);
       case 'send CANCEL':
@@ -151,6 +149,11 @@ export class Attempt {
     }
     this.#owner.sent(this, result);
   };
+
+  #send(): void {
+    if (this.request === undefined) return;
+    this.#context.transport.sendRequest(this.request, this.#destination, this.#onSent);
+  }
 
   #sendAck(response: SipResponse | undefined): void {
     if (this.#ack === undefined) {

@@ -50,7 +50,7 @@ export const backOff = (timer: TimerName): Effect => Object.freeze({ do: 'back o
 export const hold = (timer: TimerName): Effect => Object.freeze({ do: 'hold', timer });
 
 type Act = Exclude<Effect['do'], 'start' | 'stop' | 'back off' | 'hold'>;
-export const act = (name: Act): Effect => Object.freeze({ do: name }) as Effect;
+export const act = (name: Act): Effect => Object.freeze({ do: name });
 
 export const go = <State extends string>(
   to: State,
