@@ -90,8 +90,7 @@ describe('media: a live flip, as the far party receives it', () => {
   it('S0-10 subscribe, then connect: a listener becomes the speaker and hears each packet once', async () => {
     const { c, a, b } = await phones();
     await kit.call('sub', c, a);
-    const request = await kit.ok('subscribe request', { 'call-id': 'sub', 'from-tag': 'c', 'to-tag': 'b' });
-    const forB = String(request['sdp']);
+    const forB = await kit.sdp('subscribe request', { 'call-id': 'sub', 'from-tag': 'c', 'to-tag': 'b' });
     assert.match(forB, /a=sendonly/);
     await kit.ok('subscribe answer', { 'call-id': 'sub', 'to-tag': 'b', sdp: b.sdp() });
     await Promise.all([b.hears(5, 'c'), a.hears(5, 'c'), c.hears(5, 'a')]);

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { systemClock, systemRandom } from '../src/base/index.ts';
 import { runMediaEngine, type MediaEngineOptions } from '../src/media/index.ts';
-import { NgClient, type NgDictionary } from '../src/ng/index.ts';
+import { NgClient, ngText, type NgDictionary } from '../src/ng/index.ts';
 import { RtpEndpoint, type RtpEndpointOptions } from '../src/testing/index.ts';
 
 const LOWEST = 34_000;
@@ -61,7 +61,7 @@ export class MediaKit {
 
   /** A command that answers with a description. */
   async sdp(command: string, body: NgDictionary): Promise<string> {
-    return String((await this.ok(command, body))['sdp']);
+    return ngText(await this.ok(command, body), 'sdp') ?? '';
   }
 
   /** The first event that matches, now or later; rejects after five seconds. */

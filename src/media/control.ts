@@ -85,10 +85,11 @@ export class Control {
     const [first, last] = this.#options.ports;
     const pairs = Math.floor((last - first + 1) / 2 / count);
     const from = first + (first % 2) + index * pairs * 2;
-    const { addresses, advertise, recordingDirectory } = this.#options;
+    const { addresses, advertise, recordingDirectory, mediaTimeoutMs } = this.#options;
     return {
       addresses,
       ...(advertise === undefined ? {} : { advertise }),
+      ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }),
       ...(recordingDirectory === undefined ? {} : { recordingDirectory }),
       ports: [from, index === count - 1 ? last : from + pairs * 2 - 1],
     };
@@ -106,7 +107,7 @@ export class Control {
     this.#logger.error({ thread: index, calls: lost.length }, 'a relay thread died; its calls are lost');
     for (const call of lost) {
       this.#homes.delete(call);
-      this.#notify({ callid: call, type: 'call lost', timestamp: Math.floor(this.#clock.wall() / 1000) });
+      this.#notify({ callid: call, type: 'CALL_LOST', timestamp: Math.floor(this.#clock.wall() / 1000) });
     }
     this.#threads[index] = this.#spawn(index, count);
   }

@@ -12,6 +12,8 @@ export type MediaEngineOptions = {
   readonly dtmfLog?: { readonly address: string; readonly port: number };
   /** How many threads move packets; at least 1. */
   readonly threads: number;
+  /** How long a party that should send may be silent before that is announced; 20 s where it is left out. */
+  readonly mediaTimeoutMs?: number;
   /** Where recordings are written; without it a recording is refused. */
   readonly recordingDirectory?: string;
 };

@@ -121,12 +121,7 @@ function describeStream(stream: Stream): NgDictionary {
     protocol: stream.protocol,
     ...(codec === undefined || codec.name === '' ? {} : { codec: codec.name }),
     streams: stream.ports === undefined ? [] : [describePort(stream, 'RTP'), describePort(stream, 'RTCP')],
-    flags: [
-      'initialized',
-      ...(stream.rejected ? [] : ['send', 'recv']),
-      ...(stream.muxed ? ['rtcp-mux'] : []),
-      ...(stream.timedOut ? ['media timeout'] : []),
-    ],
+    flags: flagsOfStream(stream),
     direction: stream.direction,
     'crypto suite': stream.security?.suite ?? '',
     far: {
@@ -138,6 +133,13 @@ function describeStream(stream: Stream): NgDictionary {
     awaits: stream.outlet.next?.source.party.tag ?? '',
   };
 }
+
+const flagsOfStream = (stream: Stream): string[] => [
+  'initialized',
+  ...(stream.rejected ? [] : ['send', 'recv']),
+  ...(stream.muxed ? ['rtcp-mux'] : []),
+  ...(stream.timedOut ? ['media timeout'] : []),
+];
 
 function describePort(stream: Stream, which: 'RTP' | 'RTCP'): NgDictionary {
   const rtp = which === 'RTP';

@@ -48,14 +48,11 @@ const safe = (text: string) =>
     .replace(/^\.+/, '_')
     .slice(0, 150);
 
-/** Ends a recording; the file is whole when it is on disk, a moment later. */
+/** Ends a recording; the event RECORDING tells when the file is whole, a moment later. */
 export function stop(relay: Relay, request: NgDictionary): NgDictionary {
   const call = needCall(relay, request);
-  const { recording } = call;
-  call.recording = undefined;
-  if (recording === undefined) return {};
-  void recording.close();
-  return { 'recording-file': recording.path };
+  const path = call.endRecording();
+  return path === undefined ? {} : { 'recording-file': path };
 }
 
 /** Leaves silence in the recording until it is started again. */

@@ -32,6 +32,8 @@ export class Digits {
   readonly #pcm: { samples: Int16Array | undefined } = { samples: undefined };
   /** Whether the sound is listened to; see `listen`. */
   listening = false;
+  /** Whether the tones of a key sound now. */
+  sounding = false;
   #clockRate = 8000;
   #closed = false;
 
@@ -79,8 +81,13 @@ export class Digits {
       if (decoder === undefined || this.#closed || this.#decoding !== payloadType) return decoder?.free();
       this.#decoder = decoder;
       this.#tones = new DtmfDetector(decoder.sampleRate, {
-        started: () => undefined,
-        ended: (event, ms) => this.#announce(event, ms, IN_BAND_VOLUME),
+        started: () => {
+          this.sounding = true;
+        },
+        ended: (event, ms) => {
+          this.sounding = false;
+          this.#announce(event, ms, IN_BAND_VOLUME);
+        },
       });
       return undefined;
     });
@@ -107,6 +114,7 @@ export class Digits {
     this.#decoder?.free();
     this.#decoder = undefined;
     this.#tones = undefined;
+    this.sounding = false;
   }
 
   close(): void {

@@ -62,8 +62,8 @@ export class Presser implements Performance {
   #begin(press: Press, now: number): void {
     const { egress, stream } = this.#outlet;
     const { clockRate } = this.#codec;
-    const { unit } = stream.party.call.random;
-    const number = () => Math.floor(unit() * 0x1_0000_0000);
+    const { random } = stream.party.call;
+    const number = () => Math.floor(random.unit() * 0x1_0000_0000);
     if (!egress.started) egress.begin(number(), number() & 0xffff, number());
     egress.clockRate = clockRate;
     this.#generator = new TelephoneEventGenerator({ ...press, clockRate, ptime: FRAME_MS });

@@ -170,6 +170,15 @@ export class Call {
     this.#timers.add(timer);
   }
 
+  /** Ends the recording; announced as soon as the file is whole. Gives its path. */
+  endRecording(): string | undefined {
+    const { recording } = this;
+    this.recording = undefined;
+    if (recording === undefined) return undefined;
+    void recording.close().then(() => this.#host.notify(recordingDone(this, recording.path)));
+    return recording.path;
+  }
+
   /** Reports, lost ends of digits, the recording: what is due now and then. */
   tick(now: number): void {
     this.recording?.tick(now);
@@ -182,8 +191,15 @@ export class Call {
 
   close(): void {
     for (const timer of this.#timers) timer.cancel();
-    void this.recording?.close();
+    this.endRecording();
     for (const party of this.parties) for (const stream of party.streams) stream.close();
     this.parties = [];
   }
 }
+
+const recordingDone = (call: Call, file: string): NgDictionary => ({
+  callid: call.id,
+  type: 'RECORDING',
+  timestamp: Math.floor(call.clock.wall() / 1000),
+  file,
+});

@@ -155,7 +155,9 @@ export class Relay implements Host {
   async close(): Promise<void> {
     this.#housekeeping.cancel();
     this.#frame?.cancel();
-    const recordings = [...this.calls.values()].map((call) => call.recording?.close());
+    const recordings: Promise<void>[] = [];
+    for (const { recording } of this.calls.values())
+      if (recording !== undefined) recordings.push(recording.close());
     for (const call of this.calls.values()) this.end(call);
     await Promise.all(recordings);
     await Promise.all([...this.#pools.values()].map((pool) => pool.close()));

@@ -184,7 +184,8 @@ export class Stream {
     this.payloadType = type;
     if (this.digits.listening) this.digits.audio(packet, type);
     if (this.party.call.recording !== undefined) this.party.call.recording.record(this, packet, now);
-    return true;
+    // Tones are known for what they are only after some 30 ms, too short for a digit at the far end (ITU-T Q.24).
+    return !(this.digits.sounding && this.party.digitsBlocked);
   }
 
   #begin(ssrc: number, type: number): void {
