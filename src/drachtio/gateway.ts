@@ -101,7 +101,7 @@ export class Gateway implements UserAgentHandler {
   onUnsolicitedBye(bye: UnsolicitedBye): void {
     const { ledger, events, records } = this.#options;
     records.stop('application', endOf[bye.cause] ?? 'normal-release', bye.message);
-    const application = ledger.ownerOf(bye.dialog)?.application;
+    const application = ledger.lastOwnerOf(bye.dialog)?.application;
     if (application !== undefined) events.unsolicited(application, bye, bye.dialog.setId);
   }
 

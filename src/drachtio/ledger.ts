@@ -8,6 +8,8 @@ export class Ledger {
   readonly #waiting = new Map<string, Held<IncomingRequest>>();
   readonly #outgoing = new Map<string, Held<OutgoingRequest>>();
   readonly #dialogs = new Map<string, Owner>();
+  /** Also of dialogs that have ended: their last message may be told of later. */
+  readonly #lastOwners = new WeakMap<Dialog, Owner>();
   #sweepAt = 1024;
 
   get waiting(): number {
@@ -64,6 +66,7 @@ export class Ledger {
   own(dialog: Dialog | undefined, owner: Owner): void {
     if (dialog === undefined || dialog.state === 'terminated' || this.#dialogs.has(dialog.id)) return;
     this.#dialogs.set(dialog.id, owner);
+    this.#lastOwners.set(dialog, owner);
     owner.dialogs.set(dialog.id, dialog);
   }
 
@@ -71,6 +74,11 @@ export class Ledger {
   ownerOf(dialog: Dialog): Owner | undefined {
     const { pendingInvite } = dialog;
     return this.#dialogs.get(dialog.id) ?? (pendingInvite && this.#waiting.get(pendingInvite.id)?.owner);
+  }
+
+  /** Whose dialog it is or was. */
+  lastOwnerOf(dialog: Dialog): Owner | undefined {
+    return this.#lastOwners.get(dialog) ?? this.ownerOf(dialog);
   }
 
   ended(dialog: Dialog): void {

@@ -47,7 +47,7 @@ describe('signaling engine, by its wire protocols', () => {
       `sip|${txn}|\r\nSIP/2.0 200 OK\r\nContent-Type: application/sdp\r\nTo: <sip:x@y>;tag=mine\r\n\r\n${sdp}`,
     );
     const ok = await caller.nextResponse(200);
-    caller.inDialog(invite, ok, 'ACK', 1);
+    caller.inDialog(invite, ok, '1 ACK');
     const ack = await app.event('ACK ');
     return { invite, event, echo, ok, ack, txn, dialogId: echo.tokens[8] ?? '' };
   };
@@ -78,7 +78,7 @@ describe('signaling engine, by its wire protocols', () => {
       assert.equal(ack.tokens[9], dialogId);
       assert.equal(ack.tokens[8], txn);
 
-      caller.inDialog(invite, ok, 'BYE', 2);
+      caller.inDialog(invite, ok, '2 BYE');
       const bye = await app.event('BYE ');
       assert.equal(bye.tokens[9], dialogId);
       assert.notEqual(bye.tokens[8], txn);
@@ -300,6 +300,64 @@ describe('signaling engine, by its wire protocols', () => {
     });
   });
 
+  describe('what the engine does by itself', () => {
+    it('a 200 that nobody acknowledges: BYE to the peer, and the application is told', async () => {
+      const port = await start({ timers: { t1: 5, t2: 20, t4: 20 } });
+      const app = await application('invite');
+      const caller = await peer();
+      caller.request(port, 'INVITE', { body: sdp });
+      const { tokens } = await app.event('INVITE ');
+      const echo = await app.command(`sip|${tokens[8]}|\r\nSIP/2.0 200 OK\r\n\r\n${sdp}`);
+      const bye = await caller.nextRequest('BYE');
+      assert.match(bye.headers.get('reason') ?? '', /text="ACK timeout"/);
+      const event = await app.event('BYE ');
+      assert.deepEqual(event.tokens.slice(2, 3), ['application']);
+      assert.deepEqual(event.tokens.slice(8, 10), ['unsolicited', echo.tokens[8]]);
+      caller.respond(bye, port, 200);
+    });
+
+    it('call records of a call in and a call out, to one subscriber each', async () => {
+      const port = await start({ cdrs: true });
+      const app = await application('invite', 'cdr:attempt', 'cdr:start', 'cdr:stop');
+      const record = async (kind: string) => {
+        const { tokens, sip } = await app.next(({ tokens }) => tokens[1] === kind);
+        return [...tokens.slice(2, 3), ...tokens.slice(4), sip.split(' ')[0]].join(' ');
+      };
+      const [caller, callee] = [await peer(), await peer()];
+      const { invite, ok, dialogId } = await answered(port, app, caller);
+      assert.equal(await record('cdr:attempt'), 'network INVITE');
+      assert.equal(await record('cdr:start'), 'application uas SIP/2.0');
+      await app.command(`sip||\r\nINVITE ${callee.uri} SIP/2.0\r\n\r\n${sdp}`);
+      assert.equal(await record('cdr:attempt'), 'application INVITE');
+      callee.respond(await callee.nextRequest('INVITE'), port, 486);
+      assert.equal(await record('cdr:stop'), 'network call-rejected SIP/2.0');
+      caller.inDialog(invite, ok, '2 BYE');
+      assert.equal((await app.event('BYE ')).tokens[9], dialogId);
+      assert.equal(await record('cdr:stop'), 'network normal-release BYE');
+    });
+
+    it('a session timer in the answer is kept (RFC 4028): the peer refreshes with UPDATE', async () => {
+      const port = await start();
+      const app = await application('invite');
+      const caller = await peer();
+      const invite = caller.request(port, 'INVITE', {
+        'Session-Expires': '1800',
+        Supported: 'timer',
+        body: sdp,
+      });
+      const { tokens } = await app.event('INVITE ');
+      await app.command(
+        `sip|${tokens[8]}|\r\nSIP/2.0 200 OK\r\nSession-Expires: 1800;refresher=uac\r\n\r\n${sdp}`,
+      );
+      const ok = await caller.nextResponse(200);
+      assert.match(ok.headers.get('session-expires') ?? '', /^1800;\s*refresher=uac$/);
+      caller.inDialog(invite, ok, '1 ACK');
+      caller.inDialog(invite, ok, '2 UPDATE', { 'Session-Expires': '20' });
+      const small = await caller.nextResponse(422);
+      assert.equal(small.headers.get('min-se'), '90');
+    });
+  });
+
   describe('an application that disconnects', () => {
     it('and does not come back: 503 to who waits, BYE to who talks', async () => {
       const port = await start({ applicationGraceMs: 50 });
@@ -321,10 +379,10 @@ describe('signaling engine, by its wire protocols', () => {
       const { invite, ok, dialogId } = await answered(port, app, caller);
       app.close();
       while (engine.stats().applications > 0) await new Promise((turn) => setImmediate(turn));
-      caller.inDialog(invite, ok, 'INFO', 2);
+      caller.inDialog(invite, ok, '2 INFO');
       await caller.nextResponse(500, 'INFO');
       const again = await application('invite');
-      caller.inDialog(invite, ok, 'INFO', 3);
+      caller.inDialog(invite, ok, '3 INFO');
       const info = await again.event('INFO ');
       assert.equal(info.tokens[9], dialogId);
       await again.command(`sip|${info.tokens[8]}|\r\nSIP/2.0 200 OK\r\n\r\n`);

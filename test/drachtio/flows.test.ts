@@ -107,7 +107,7 @@ describe('engine on its own thread', () => {
     engine = await startSignalingEngine({ listen: ['udp:127.0.0.1:0'], admin: { secret: 's' } });
     const { host, port } = engine.admin;
     const srf = new Srf();
-    srf.connect({ host, port, secret: 's' });
+    void srf.connect({ host, port, secret: 's' });
     const [error, hostports] = (await once(srf, 'connect')) as [Error | null, string];
     assert.equal(error, null);
     assert.equal(hostports, `udp/127.0.0.1:${engine.listeners[0]?.port}`);

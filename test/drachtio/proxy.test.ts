@@ -53,10 +53,10 @@ describe('proxy command (RFC 3261 §16)', () => {
     assert.match(progress.sip, /^SIP\/2\.0 200/);
     assert.deepEqual((await replies(id)).tokens.slice(3), ['OK', 'done']);
 
-    caller.inDialog(invite, ok, 'ACK', 1);
+    caller.inDialog(invite, ok, '1 ACK');
     const ack = await callee.nextRequest('ACK');
     assert.equal(ack.headers.has('route'), false);
-    caller.inDialog(invite, ok, 'BYE', 2);
+    caller.inDialog(invite, ok, '2 BYE');
     const bye = await callee.nextRequest('BYE');
     callee.respond(bye, port, 200);
     await caller.nextResponse(200, 'BYE');

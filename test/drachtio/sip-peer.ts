@@ -1,6 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import {
   createHeaders,
   createRequest,
@@ -39,7 +38,7 @@ export class SipPeer {
     const peer = new SipPeer();
     peer.#socket.bind(0, '127.0.0.1');
     await once(peer.#socket, 'listening');
-    peer.port = (peer.#socket.address() as AddressInfo).port;
+    peer.port = peer.#socket.address().port;
     return peer;
   }
 
@@ -60,7 +59,7 @@ export class SipPeer {
     names += 1;
     const { uri = `sip:app@127.0.0.1:${port}`, body = '', ...headers } = extra;
     const table = createHeaders([
-      { name: 'Via', value: `SIP/2.0/UDP 127.0.0.1:${this.port};branch=z9hG4bK-peer-${names}` },
+      { name: 'Via', value: `SIP/2.0/UDP 127.0.0.1:${this.port};rport;branch=z9hG4bK-peer-${names}` },
       { name: 'From', value: `<${this.uri}>;tag=peer${names}` },
       { name: 'To', value: `<${uri}>` },
       { name: 'Call-ID', value: `call-${names}@peer` },
@@ -75,20 +74,15 @@ export class SipPeer {
     return request;
   }
 
-  /** A request in the dialog that `invite` and its `ok` made; `number` is its CSeq number. */
-  inDialog(
-    invite: SipRequest,
-    ok: SipResponse,
-    method: string,
-    number: number,
-    extra: Extra = {},
-  ): SipRequest {
+  /** A request in the dialog that an INVITE and its 200 made: `method` is `2 BYE`, with the CSeq number. */
+  inDialog(invite: SipRequest, ok: SipResponse, numbered: string, extra: Extra = {}): SipRequest {
+    const method = numbered.split(' ')[1] ?? '';
     names += 1;
     const contact = /<([^>]+)>/.exec(ok.headers.get('contact') ?? '')?.[1] ?? '';
     const table = createHeaders(invite.headers);
-    table.set('Via', `SIP/2.0/UDP 127.0.0.1:${this.port};branch=z9hG4bK-peer-${names}`);
+    table.set('Via', `SIP/2.0/UDP 127.0.0.1:${this.port};rport;branch=z9hG4bK-peer-${names}`);
     table.set('To', ok.headers.get('to') ?? '');
-    table.set('CSeq', `${number} ${method}`);
+    table.set('CSeq', numbered);
     for (const name of ['Content-Type', 'Route']) table.delete(name);
     const routes = ok.headers.list('record-route').toReversed();
     if (routes.length > 0) table.set('Route', routes);

@@ -81,8 +81,12 @@ export const startEngine = async (
   const names = Object.entries(hosts).flatMap(([name, address]) => ['--host', `${name}=${address}`]);
   const args = [
     join(root, 'src/drachtio/standalone.ts'),
-    ...['--listen', `${listen}:${service.address}:5060`],
-    ...['--admin', `127.0.0.1:${port}`, '--secret', 'cymru'],
+    '--listen',
+    `${listen}:${service.address}:5060`,
+    '--admin',
+    `127.0.0.1:${port}`,
+    '--secret',
+    'cymru',
     ...names,
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -24,7 +24,7 @@ childProcess.exec = (command, callback) => {
   if (command.includes('npm" run unittests'))
     return exec(`"${process.execPath}" "${mocha}" --no-config "${suite}/unit-tests/"`, callback);
   // docker-compose up and down: the fixture's servers run already, and end with the run.
-  if (command.startsWith('docker-compose')) return setImmediate(callback, null, '', '');
+  if (command.startsWith('docker-compose')) return setImmediate(() => callback(null, '', ''));
   throw new Error(`the suite runs a command that has no local stand-in: ${command}`);
 };
 

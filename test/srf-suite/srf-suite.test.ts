@@ -52,11 +52,7 @@ describe("drachtio-srf's own test suite, as it ships, against this engine", func
   const children: ChildProcess[] = [];
   let scenarios = '';
 
-  before(function () {
-    if (sipp === undefined) {
-      assert.ok(process.env['CI'] !== 'true', 'SIPp is needed and not installed (Debian: sip-tester)');
-      this.skip();
-    }
+  before(() => {
     scenarios = localScenarios();
   });
 
@@ -65,13 +61,18 @@ describe("drachtio-srf's own test suite, as it ships, against this engine", func
     if (scenarios !== '') remove(scenarios);
   });
 
-  it('passes every unit test and assertion that drachtio-server passes', async () => {
+  // Continuous integration installs SIPp; a newcomer's machine need not have it.
+  const run = sipp === undefined && process.env['CI'] !== 'true' ? it.skip : it;
+  const why = sipp === undefined ? ' (needs SIPp, which is not installed: Debian package sip-tester)' : '';
+
+  run(`passes every unit test and assertion that drachtio-server passes${why}`, async () => {
+    assert.ok(sipp !== undefined, 'SIPp is not installed');
     const all = services();
     const hosts = hostsOf(all);
     const config: Record<string, object> = {};
     for (const service of all) {
       if (service.command.startsWith('sipp ')) {
-        children.push(startPeer(service, scenarios, sipp ?? ''));
+        children.push(startPeer(service, scenarios, sipp));
         continue;
       }
       const engine = await startEngine(service, hosts);
