@@ -42,6 +42,8 @@ export class SipNetwork {
   readonly passed: Passing[] = [];
   readonly names = new Map<string, readonly string[]>();
   latency = 5;
+  /** False: every connection is closed. */
+  open = true;
   /** True: this one is lost. */
   drop: (message: Omit<Passing, 'lost'>) => boolean = () => false;
   readonly #endpoints = new Map<string, Endpoint>();
@@ -152,7 +154,7 @@ class Endpoint implements TransportLayer {
   }
 
   isOpen(): boolean {
-    return true;
+    return this.#network.open;
   }
 
   async close(): Promise<void> {

@@ -38,7 +38,7 @@ export class Answering {
   /** No ACK came to a 2xx of ours. */
   onUnacknowledged: (dialog: LiveDialog) => void = () => undefined;
   readonly reliable: Reliable;
-  #waiting = 0;
+  readonly #waiting = new Set<Incoming>();
 
   constructor(context: CoreContext, sessions: Sessions) {
     this.#context = context;
@@ -51,13 +51,13 @@ export class Answering {
 
   /** Requests that wait for our answer. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.size;
   }
 
   /** Takes a request into care until it is answered. */
   admit(incoming: Incoming): void {
     const { clock, limits, counters } = this.#context;
-    this.#waiting++;
+    this.#waiting.add(incoming);
     incoming.dialog?.waiting.add(incoming);
     // A re-INVITE is as urgent as any request; a new INVITE may ring.
     const ms = incoming.isInvite ? limits.unansweredInviteMs : limits.unansweredMs;
@@ -67,9 +67,14 @@ export class Answering {
     });
   }
 
+  /** Lets go of everything, unanswered. */
+  close(): void {
+    for (const incoming of this.#waiting) this.release(incoming, 'ended');
+  }
+
   /** It is out of our care: answered, cancelled, detached. */
   release(incoming: Incoming, state: 'answered' | 'cancelled' | 'detached' | 'ended'): void {
-    if (incoming.state === 'waiting' || state === 'detached') this.#waiting--;
+    this.#waiting.delete(incoming);
     incoming.state = state;
     incoming.limit?.cancel();
     incoming.reliable?.repeater.stop();

@@ -1,6 +1,6 @@
 import { createRequest, parseNameAddress, type HeaderField, type SipRequest } from '../message/index.ts';
 import type { Destination, Listener } from '../transport/index.ts';
-import { newTag, ownContact, type CoreContext } from './context.ts';
+import { endDialog, newTag, ownContact, type CoreContext } from './context.ts';
 import { cseqNumber, requestIn, routingOf } from './dialog-state.ts';
 import type { LiveDialog } from './live-dialog.ts';
 import { Outgoing, type OutgoingOwner } from './outgoing.ts';
@@ -62,9 +62,17 @@ export class Launcher {
 
   fail(outgoing: Outgoing, error: RequestError, detail: string): void {
     this.complete(outgoing);
+    this.#afterBye(outgoing, error);
     if (outgoing.told) return;
     outgoing.told = true;
     if (outgoing.abandoned === undefined) outgoing.handlers.onSent({ ok: false, error, detail }, outgoing);
+  }
+
+  /** A BYE that cannot be sent ends the dialog all the same, unless its user can put it right. */
+  #afterBye({ method, dialog }: Outgoing, error: RequestError): void {
+    if (method !== 'BYE' || dialog === undefined || error === 'no-dialog') return;
+    if (error === 'refused') dialog.byeSent = false;
+    else endDialog(this.#context, dialog, 'bye-sent');
   }
 
   /** It has its final response, or will have none. */

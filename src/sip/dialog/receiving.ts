@@ -1,6 +1,7 @@
 import {
   createResponse,
   fromTag,
+  requestUri,
   setToTag,
   toTag,
   type HeaderField,
@@ -117,6 +118,8 @@ export class Receiving implements TransactionUser {
     const { request } = transaction;
     const { limits, dialogs, counters, sessionTimers } = this.#context;
     if (dialogOnly.has(request.method)) return this.#refuse(transaction, { status: 481 });
+    // RFC 3261 §8.2.2.1.
+    if (requestUri(request) === undefined) return this.#refuse(transaction, { status: 416 });
     const makesDialog = request.method === 'INVITE' || request.method === 'SUBSCRIBE';
     if (this.#answering.waiting >= limits.waiting || (makesDialog && dialogs.size >= limits.dialogs)) {
       counters.refused++;

@@ -797,4 +797,60 @@ describe('user agent core among several', () => {
     for (const incoming of w.b.requests) w.b.core.respond(incoming, { status: 486 });
     w.end();
   });
+
+  it('a BYE that has no way to go any more ends the dialog here (a phone whose connection is gone)', () => {
+    const w = world('tcp');
+    w.b.script = (incoming) => {
+      const headers = [sdpType, field('Contact', '<sip:bob@df7jal23ls0d.invalid;transport=ws>')];
+      if (incoming.request.method === 'INVITE') w.b.core.respond(incoming, { status: 200, headers });
+    };
+    const call = w.invite();
+    w.clock.advance(20);
+    const dialog = call.responses[0]?.dialog ?? assert.fail();
+    w.a.core.ack(dialog, {});
+    w.clock.advance(20);
+    w.network.open = false;
+    const bye = w.a.sendIn(dialog, { method: 'BYE' });
+    assert.deepEqual(
+      bye.sent.map((sent) => (sent.ok ? 'ok' : sent.error)),
+      ['unresolved'],
+    );
+    assert.equal(w.a.ended[0]?.cause, 'bye-sent');
+    w.b.core.end(w.b.acks[0]?.dialog ?? assert.fail());
+    w.clock.advance(20);
+    w.end();
+  });
+
+  it('a Request-URI of an unknown scheme: 416 (RFC 3261 §8.2.2.1)', () => {
+    const w = world();
+    const destinations = w.a.core.transport.destinationsNow(w.uri) ?? [];
+    const options = w.a.send({ method: 'OPTIONS', uri: 'nobodyknows:what', destinations });
+    assert.equal(options.sent[0]?.ok, false, 'we send no such thing');
+    const request = createRequest('OPTIONS', 'nobodyknows:what', [
+      field('From', '<sip:a@10.0.0.1>;tag=1'),
+      field('To', '<sip:b@10.0.0.2>'),
+      field('Call-ID', 'x'),
+      field('CSeq', '1 OPTIONS'),
+    ]);
+    const statuses: number[] = [];
+    w.a.core.transactions.request(request, destinations, {
+      onResponse: ({ status }) => statuses.push(status),
+      onFailure: () => assert.fail(),
+    });
+    w.clock.advance(20);
+    assert.deepEqual(statuses, [416]);
+    w.end();
+  });
+
+  it('close stops every timer, whatever is under way', () => {
+    const w = world();
+    w.invite();
+    w.a.send({ method: 'OPTIONS', uri: w.uri });
+    w.clock.advance(20);
+    w.b.core.respond(w.b.requests[0] ?? assert.fail(), { status: 200 });
+    w.clock.advance(20);
+    w.a.core.close();
+    w.b.core.close();
+    assert.equal(w.clock.pending, 0);
+  });
 });

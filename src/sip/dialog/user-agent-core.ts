@@ -170,8 +170,8 @@ class Core implements UserAgentCore {
     for (const dialog of this.#context.dialogs) {
       dialog.session?.handle({ kind: 'none' });
       for (const { repeater } of dialog.openAnswers.values()) repeater.stop();
-      for (const incoming of dialog.waiting) this.#answering.release(incoming, 'ended');
     }
+    this.#answering.close();
     this.transactions.close();
   }
 
