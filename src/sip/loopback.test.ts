@@ -168,3 +168,17 @@ for (const protocol of ['udp', 'tcp'] as const) {
     });
   });
 }
+
+describe('signaling stack on real sockets, ws', () => {
+  afterEach(endAll);
+
+  it('a WebSocket is not dialled (RFC 7118 §5): no transport, at once', async () => {
+    const a = await agent('ws');
+    const call = a.send({ method: 'INVITE', uri: 'sip:bob@127.0.0.1:9;transport=ws' });
+    assert.deepEqual(
+      call.sent.map((sent) => (sent.ok ? 'ok' : sent.error)),
+      ['no-transport'],
+    );
+    assert.deepEqual(counts(a), nothing);
+  });
+});

@@ -3,7 +3,7 @@ import { endDialog, type CoreContext } from './context.ts';
 import { requestIn, routingOf } from './dialog-state.ts';
 import type { Launcher } from './launcher.ts';
 import type { LiveDialog, PeerAnswer } from './live-dialog.ts';
-import { destinationsIn } from './path.ts';
+import { canBeDialled, destinationsIn } from './path.ts';
 import type { AckSpec, DialogEnd, RequestHandlers, SentResult } from './types.ts';
 
 const ignore = (): void => undefined;
@@ -101,7 +101,8 @@ export class Closing {
     for (const { name, value } of [...credentials(answer.outgoing.request), ...given])
       ack.headers.add(name, value);
     if (spec.body !== undefined) ack.body = spec.body;
-    destinationsIn(this.#context, dialog, routing.nextHop, (destinations) => {
+    destinationsIn(this.#context, dialog, routing.nextHop, (found) => {
+      const destinations = found.filter(canBeDialled);
       const listener = destinations[0] && transport.listenerFor(destinations[0]);
       const refusal = listener && spec.prepare?.(ack, listener);
       if (refusal !== undefined) return done({ ok: false, error: 'refused', detail: refusal });

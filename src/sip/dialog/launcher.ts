@@ -4,7 +4,7 @@ import { endDialog, newTag, ownContact, type CoreContext } from './context.ts';
 import { cseqNumber, requestIn, routingOf } from './dialog-state.ts';
 import type { LiveDialog } from './live-dialog.ts';
 import { Outgoing, type OutgoingOwner } from './outgoing.ts';
-import { destinationsIn } from './path.ts';
+import { canBeDialled, destinationsIn } from './path.ts';
 import type { InDialogSpec, RequestError, RequestHandlers, RequestSpec } from './types.ts';
 
 /** What the core writes itself. */
@@ -126,12 +126,13 @@ export class Launcher {
   launch(
     outgoing: Outgoing,
     request: SipRequest,
-    destinations: readonly Destination[],
+    found: readonly Destination[],
     { prepare }: Preparing,
   ): void {
     const { transport, transactions, counters } = this.#context;
     if (outgoing.cancelled) return this.fail(outgoing, 'refused', 'cancelled before it was sent');
-    if (destinations.length === 0) return this.fail(outgoing, 'unresolved', `nowhere to send ${request.uri}`);
+    if (found.length === 0) return this.fail(outgoing, 'unresolved', `nowhere to send ${request.uri}`);
+    const destinations = found.filter(canBeDialled);
     const usable = destinations.find((d) => transport.listenerFor(d) !== undefined);
     const listener = usable && transport.listenerFor(usable);
     if (usable === undefined || listener === undefined) {

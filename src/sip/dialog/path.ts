@@ -3,6 +3,10 @@ import type { Destination, TransportLayer } from '../transport/index.ts';
 import type { CoreContext } from './context.ts';
 import type { LiveDialog } from './live-dialog.ts';
 
+/** A WebSocket is opened by the client alone (RFC 7118 §5): one that is closed cannot be had back from here. */
+export const canBeDialled = (destination: Destination): boolean =>
+  destination.kind === 'flow' || (destination.protocol !== 'ws' && destination.protocol !== 'wss');
+
 /**
  * A URI that names no transport means UDP (RFC 3263 §4.1); where nothing here speaks UDP, it goes over what there is
  * rather than not at all.
