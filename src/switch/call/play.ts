@@ -1,7 +1,7 @@
 import type { Timer } from '../../base/index.ts';
 import type { Call } from './call.ts';
 import type { Leg } from './leg.ts';
-import { tones, type Tone } from './tones.ts';
+import { toneMs, tones, type Tone } from './tones.ts';
 
 /** Stops a tone that repeats; does nothing to one that is over. */
 export type StopTone = () => void;
@@ -16,6 +16,7 @@ export function play(call: Call, leg: Leg, tone: Tone): StopTone {
   let stopped = false;
   const once = () => {
     if (stopped || call.phase === 'ended' || leg.state === 'ended') return;
+    hush(call, leg, toneMs(tone));
     call.media
       .command('play media', { 'from-tag': leg.tag, blob: sound })
       .catch((error: unknown) => call.log.info({ tone, error: String(error) }, 'tone not played'));
@@ -29,4 +30,23 @@ export function play(call: Call, leg: Leg, tone: Tone): StopTone {
     if (everyMs === undefined || call.phase === 'ended') return;
     call.media.command('stop media', { 'from-tag': leg.tag }).catch(() => undefined);
   };
+}
+
+/** Packets of the tone are still under way when the engine has played it. */
+const marginMs = 40;
+
+/**
+ * Keeps the other party's sound back from the leg for as long as the tone lasts: rtpengine would send both at once, as two
+ * streams that a phone makes nothing of.
+ */
+function hush(call: Call, leg: Leg, ms: number): void {
+  const party = call.partyOf(leg);
+  const other = party === undefined ? undefined : call.other(party).leg;
+  if (other === undefined || other.state !== 'active') return;
+  const command = (name: string) =>
+    call.media
+      .command(name, { 'from-tag': other.tag })
+      .catch((error: unknown) => call.log.info({ error: String(error) }, `no ${name}`));
+  void command('block media');
+  call.context.clock.after(ms + marginMs, () => void command('unblock media'));
 }
