@@ -1,0 +1,108 @@
+import { pageOf, parseCursor } from '../cursor.ts';
+import type { CallRecord, Page, RecordQuery, RecordStore } from '../records-store.ts';
+import type { Database } from './database.ts';
+
+const rowOf = (record: CallRecord) => ({
+  id: record.id,
+  domain: record.domain,
+  started_at: record.startedAt,
+  answered: record.answeredAt === undefined ? 0 : 1,
+  caller: record.from,
+  callee: record.to,
+  body: JSON.stringify(record),
+});
+
+const recordOf = ({ body }: { readonly body: string }) => JSON.parse(body) as CallRecord;
+
+/** Call records in a database; who owns the database closes it. */
+export class SqlRecordStore implements RecordStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async add(records: readonly CallRecord[]): Promise<void> {
+    await this.#database.transaction().execute(async (transaction) => {
+      for (const record of records) {
+        const row = rowOf(record);
+        const { id, ...changed } = row;
+        // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
+        await transaction
+          .insertInto('call_records')
+          .values(row)
+          .onConflict((conflict) => conflict.column('id').doUpdateSet(changed))
+          .execute();
+        // oxlint-disable-next-line no-await-in-loop -- likewise
+        await transaction.deleteFrom('call_record_users').where('record_id', '=', id).execute();
+        const owners = [...new Set(record.userIds)].map((userId) => ({ record_id: id, user_id: userId }));
+        // oxlint-disable-next-line no-await-in-loop -- likewise
+        if (owners.length > 0) await transaction.insertInto('call_record_users').values(owners).execute();
+      }
+    });
+  }
+
+  async get(domain: string, id: string): Promise<CallRecord | undefined> {
+    const row = await this.#database
+      .selectFrom('call_records')
+      .select('body')
+      .where('id', '=', id)
+      .where('domain', '=', domain)
+      .executeTakeFirst();
+    return row === undefined ? undefined : recordOf(row);
+  }
+
+  async list(query: RecordQuery): Promise<Page<CallRecord>> {
+    const { domain, userId, number, answered, since, until, limit } = query;
+    const cursor = parseCursor(query.after);
+    const rows = await this.#database
+      .selectFrom('call_records')
+      .select('body')
+      .where('domain', '=', domain)
+      .$if(userId !== undefined, (q) =>
+        q.where('id', 'in', (inner) =>
+          inner
+            .selectFrom('call_record_users')
+            .select('record_id')
+            .where('user_id', '=', userId ?? ''),
+        ),
+      )
+      .$if(number !== undefined, (q) =>
+        q.where((is) => is.or([is('caller', '=', number ?? ''), is('callee', '=', number ?? '')])),
+      )
+      .$if(answered !== undefined, (q) => q.where('answered', '=', Number(answered)))
+      .$if(since !== undefined, (q) => q.where('started_at', '>=', since ?? 0))
+      .$if(until !== undefined, (q) => q.where('started_at', '<', until ?? 0))
+      .$if(cursor !== undefined, (q) =>
+        q.where((is) =>
+          is.or([
+            is('started_at', '<', cursor?.at ?? 0),
+            is.and([is('started_at', '=', cursor?.at ?? 0), is('id', '<', cursor?.id ?? '')]),
+          ]),
+        ),
+      )
+      .orderBy('started_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit + 1)
+      .execute();
+    return pageOf(rows.map(recordOf), limit, ({ startedAt, id }) => ({ at: startedAt, id }));
+  }
+
+  async removeBefore(startedAt: number): Promise<number> {
+    return this.#database.transaction().execute(async (transaction) => {
+      await transaction
+        .deleteFrom('call_record_users')
+        .where('record_id', 'in', (inner) =>
+          inner.selectFrom('call_records').select('id').where('started_at', '<', startedAt),
+        )
+        .execute();
+      const { numDeletedRows } = await transaction
+        .deleteFrom('call_records')
+        .where('started_at', '<', startedAt)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    });
+  }
+
+  async close(): Promise<void> {}
+}
