@@ -22,7 +22,7 @@ class Client {
   constructor(port: number) {
     this.socket = connect(port, '127.0.0.1');
     this.socket.on('data', (data: Buffer) => {
-      this.#frames.push(...this.#reader.push(data).frames.map(String));
+      this.#reader.push(data, (frame) => this.#frames.push(frame.toString()));
       this.#wake();
     });
     this.socket.on('close', () => {
@@ -137,6 +137,17 @@ describe('admin server', () => {
     const one = client();
     one.socket.write('hello, world#');
     assert.equal(await one.next(), undefined);
+  });
+
+  it('takes large frames, but not from who has not authenticated', async () => {
+    const large = 'x'.repeat(50_000);
+    const stranger = client();
+    stranger.send(`1|${large}`);
+    assert.equal(await stranger.next(), undefined);
+    const one = client();
+    one.send('1|authenticate|cymru|', `2|ping|${large}`);
+    await one.next();
+    assert.equal(await one.next(), 'response|2|OK|pong');
   });
 
   it('forgets the subscriptions of a lost connection', async () => {

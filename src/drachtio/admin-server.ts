@@ -26,6 +26,10 @@ export type AdminServerOptions = {
   readonly onLost: (application: Application) => void;
 };
 
+/** How long a connection may take to authenticate, in milliseconds, and how much it may say for that. */
+const strangerMs = 10_000;
+const strangerFrameBytes = 4096;
+
 /** The server of the admin protocol: frames in, commands dispatched; nothing before `authenticate`. */
 export class AdminServer {
   readonly #options: AdminServerOptions;
@@ -60,12 +64,17 @@ export class AdminServer {
   } {
     const { newId, maxFrameBytes, log, onLost } = this.#options;
     const application = new Application(newId(), connection);
-    const reader = createFrameReader(maxFrameBytes);
+    const reader = createFrameReader(strangerFrameBytes);
     this.#applications.add(application);
+    connection.setIdle(strangerMs);
     const handlers: ConnectionHandlers = {
       onData: (bytes) => {
-        const { frames, bad } = reader.push(bytes);
-        for (const frame of frames) this.#frame(application, frame);
+        const bad = reader.push(bytes, (frame) => {
+          this.#frame(application, frame);
+          if (!application.authenticated || reader.limit === maxFrameBytes) return;
+          reader.limit = maxFrameBytes;
+          connection.setIdle(0);
+        });
         if (bad === undefined) return;
         log.warn({ application: application.id, reason: bad }, 'application closed: not a frame');
         connection.destroy('error', bad);

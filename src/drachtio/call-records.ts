@@ -3,8 +3,8 @@ import { printTime } from './leader.ts';
 import { printHead, type SipMessage } from '../sip/index.ts';
 import type { Verbs } from './verbs.ts';
 
-export type RecordSource = 'network' | 'application';
-export type CallRole = 'uac' | 'uas' | 'proxy-uac' | 'proxy-uas';
+type RecordSource = 'network' | 'application';
+type CallRole = 'uac' | 'uas' | 'proxy-uac' | 'proxy-uas';
 export type CallEnd =
   | 'call-rejected'
   | 'call-canceled'

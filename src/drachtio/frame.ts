@@ -7,28 +7,28 @@
  */
 const HASH = 0x23;
 const DIGIT_0 = 0x30;
+const MOST_DIGITS = 9;
 
 export type FrameReader = {
-  /** The frames that these bytes complete, in order; `bad` says why the stream can not be read any further. */
-  push(chunk: Buffer): { readonly frames: readonly Buffer[]; readonly bad?: string };
+  /** Bytes of the largest frame that is taken; may be changed at any time. */
+  limit: number;
+  /** Gives each frame that these bytes complete, in order; a string says why the stream can not be read any further. */
+  push(chunk: Buffer, take: (frame: Buffer) => void): string | undefined;
 };
 
-const NONE: readonly Buffer[] = [];
-
 /** Where the length field that begins at `at` ends: at a `#`, or with the data. A string says what is wrong with it. */
-const lengthEnd = (data: Buffer, at: number, maxDigits: number): number | string => {
+const lengthEnd = (data: Buffer, at: number): number | string => {
   for (let i = at; i < data.length; i++) {
     const byte = data[i] as number;
     if (byte === HASH) return i > at ? i : 'no length';
     if (byte < DIGIT_0 || byte > DIGIT_0 + 9) return 'the length is not a number';
-    if (i - at >= maxDigits) return 'the length field is too long';
+    if (i - at >= MOST_DIGITS) return 'the length field is too long';
   }
   return data.length;
 };
 
 class Reader implements FrameReader {
-  readonly #limit: number;
-  readonly #maxDigits: number;
+  limit: number;
   /** What was received of a frame that is not complete. */
   #parts: Buffer[] = [];
   #held = 0;
@@ -37,51 +37,49 @@ class Reader implements FrameReader {
   #bad: string | undefined;
 
   constructor(limit: number) {
-    this.#limit = limit;
-    this.#maxDigits = String(limit).length;
+    this.limit = limit;
   }
 
-  push(chunk: Buffer): { readonly frames: readonly Buffer[]; readonly bad?: string } {
-    if (this.#bad !== undefined) return { frames: NONE, bad: this.#bad };
+  push(chunk: Buffer, take: (frame: Buffer) => void): string | undefined {
+    if (this.#bad !== undefined) return this.#bad;
     let data = chunk;
     if (this.#held > 0) {
       this.#parts.push(chunk);
       this.#held += chunk.length;
-      if (this.#held < this.#needed) return { frames: NONE };
+      if (this.#held < this.#needed) return undefined;
       data = Buffer.concat(this.#parts, this.#held);
     }
-    return this.#split(data);
+    return this.#split(data, take);
   }
 
-  #split(data: Buffer): { readonly frames: readonly Buffer[]; readonly bad?: string } {
-    const frames: Buffer[] = [];
+  #split(data: Buffer, take: (frame: Buffer) => void): string | undefined {
     let at = 0;
     this.#needed = 0;
     while (at < data.length) {
-      const start = lengthEnd(data, at, this.#maxDigits);
-      if (typeof start === 'string') return this.#stop(frames, start);
+      const start = lengthEnd(data, at);
+      if (typeof start === 'string') return this.#stop(start);
       if (start === data.length) break;
       const length = Number(data.toString('latin1', at, start));
-      if (length === 0 || length > this.#limit) return this.#stop(frames, `a frame of ${length} bytes`);
+      if (length === 0 || length > this.limit) return this.#stop(`a frame of ${length} bytes`);
       const end = start + 1 + length;
       if (end > data.length) {
         this.#needed = end - at;
         break;
       }
-      frames.push(data.subarray(start + 1, end));
+      take(data.subarray(start + 1, end));
       at = end;
     }
     const rest = data.subarray(at);
     this.#parts = rest.length > 0 ? [rest] : [];
     this.#held = rest.length;
-    return { frames };
+    return undefined;
   }
 
-  #stop(frames: readonly Buffer[], bad: string) {
+  #stop(bad: string): string {
     this.#bad = bad;
     this.#parts = [];
     this.#held = 0;
-    return { frames, bad };
+    return bad;
   }
 }
 

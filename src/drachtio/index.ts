@@ -3,22 +3,7 @@ import { silentLogger } from '../base/index.ts';
 import type { EngineStats, ListeningAddress, SignalingEngine, SignalingEngineOptions } from './options.ts';
 import type { AdminAddress, FromWorker, ToWorker } from './worker-messages.ts';
 
-export { parseEndpoint } from './endpoint.ts';
-export type {
-  EngineLimits,
-  EngineProtocol,
-  EngineSettings,
-  EngineStats,
-  EngineTimers,
-  ListenEndpoint,
-  ListeningAddress,
-  RequestHandler,
-  SessionTimerOptions,
-  SignalingEngine,
-  SignalingEngineOptions,
-  SpammerFilter,
-  TlsKeys,
-} from './options.ts';
+export type { EngineSettings, ListeningAddress, SignalingEngine, SignalingEngineOptions } from './options.ts';
 
 class EngineThread implements SignalingEngine {
   readonly listeners: readonly ListeningAddress[];

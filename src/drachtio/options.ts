@@ -28,7 +28,7 @@ export type RequestHandler = {
   readonly httpMethod?: 'GET' | 'POST';
 };
 
-export type SessionTimerOptions = {
+type SessionTimerOptions = {
   /** Seconds (RFC 4028 §5); 90 when not given. */
   readonly minimum?: number;
   /** Who refreshes when neither side said it; `none` leaves such a call without a timer. */
@@ -36,7 +36,7 @@ export type SessionTimerOptions = {
 };
 
 /** Milliseconds; what is not given keeps RFC 3261's value. */
-export type EngineTimers = {
+type EngineTimers = {
   readonly t1?: number;
   readonly t2?: number;
   readonly t4?: number;
@@ -44,7 +44,7 @@ export type EngineTimers = {
   readonly d?: number;
 };
 
-export type EngineLimits = {
+type EngineLimits = {
   readonly maxMessageBytes?: number;
   readonly maxHeaders?: number;
   readonly maxConnections?: number;

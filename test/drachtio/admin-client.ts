@@ -15,14 +15,14 @@ export class AdminClient {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (data: Buffer) => {
-      for (const frame of this.#reader.push(data).frames) {
+      this.#reader.push(data, (frame) => {
         const text = frame.toString();
         const cr = text.indexOf('\r\n');
         this.#messages.push({
           tokens: (cr < 0 ? text : text.slice(0, cr)).split('|'),
           sip: cr < 0 ? '' : text.slice(cr + 2),
         });
-      }
+      });
       this.#wake();
     });
     socket.on('error', () => undefined);

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { silentLogger } from '../../src/base/index.ts';
+import { once } from 'node:events';
+import * as fc from 'fast-check';
+import { silentLogger, type Logger } from '../../src/base/index.ts';
 import { runEngine, type Engine } from '../../src/drachtio/engine.ts';
 import type { EngineSettings } from '../../src/drachtio/options.ts';
 import { AdminClient } from './admin-client.ts';
@@ -11,13 +13,15 @@ const sdp =
 
 describe('signaling engine, by its wire protocols', () => {
   let engine: Engine;
+  const faults: object[] = [];
+  const log: Logger = { ...silentLogger, error: (fields) => faults.push(fields), child: () => log };
   const clients: AdminClient[] = [];
   const peers: SipPeer[] = [];
 
   const start = async (settings: Partial<EngineSettings> = {}): Promise<number> => {
     engine = await runEngine(
       { listen: ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0'], admin: { secret }, ...settings },
-      silentLogger,
+      log,
     );
     return engine.listeners.find(({ protocol }) => protocol === 'udp')?.port ?? 0;
   };
@@ -356,6 +360,55 @@ describe('signaling engine, by its wire protocols', () => {
       const small = await caller.nextResponse(422);
       assert.equal(small.headers.get('min-se'), '90');
     });
+  });
+
+  it('survives whatever an application says', async () => {
+    await start();
+    const word = fc.oneof(
+      fc.constantFrom(
+        '',
+        'sip',
+        'proxy',
+        'route',
+        'remove_route',
+        'ping',
+        'serial',
+        'sip:a@127.0.0.1:9',
+        '1s',
+      ),
+      fc.string({ unit: 'binary', maxLength: 12 }),
+    );
+    const line = fc.oneof(
+      fc.constantFrom(
+        'INVITE sip:a@127.0.0.1:9 SIP/2.0',
+        'SIP/2.0 200 OK',
+        'ACK x SIP/2.0',
+        'CSeq: 1 UPDATE',
+        '',
+      ),
+      fc.constantFrom(
+        'From: <sip:a@localhost',
+        'To: ;tag=',
+        'Contact: @localhost',
+        'Call-ID: 1',
+        'Require: 100rel',
+      ),
+      fc.string({ maxLength: 30 }),
+    );
+    const message = fc.tuple(fc.array(word, { maxLength: 9 }), fc.array(line, { maxLength: 8 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { maxLength: 6 }), async (messages) => {
+        const app = await AdminClient.open(engine.admin.port, secret);
+        for (const [words, lines] of messages) app.send(`${words.join('|')}\r\n${lines.join('\r\n')}`);
+        const gone = once(app.socket, 'close');
+        app.socket.end();
+        await gone;
+      }),
+      { numRuns: 200 },
+    );
+    assert.deepEqual(faults, [], 'nothing was thrown');
+    const app = await application('invite');
+    assert.deepEqual((await app.command('ping')).tokens, ['OK', 'pong']);
   });
 
   describe('an application that disconnects', () => {

@@ -27,7 +27,7 @@ export const services = (): readonly Service[] => {
   });
 };
 
-export const freePort = (): Promise<number> =>
+const freePort = (): Promise<number> =>
   new Promise((done, fail) => {
     const server = createServer();
     server.once('error', fail);

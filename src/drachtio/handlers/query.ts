@@ -10,7 +10,7 @@ const userOf = (address: { readonly uri: string } | undefined): string =>
 const protocols = { udp: 'udp', tcp: 'tcp', tls: 'tls', ws: 'tcp', wss: 'tls' } as const;
 
 /** What the service is told of a request, as the query part of its URL. */
-export const queryOf = ({ request, event }: IncomingRequest): URLSearchParams => {
+const queryOf = ({ request, event }: IncomingRequest): URLSearchParams => {
   const uri = requestUri(request);
   const query = new URLSearchParams({
     method: request.method,

@@ -52,6 +52,8 @@ export class OutboundHandlers implements NewRequestHandlers {
     const arrival = this.#expected.get(application);
     if (arrival === undefined) return;
     this.#expected.delete(application);
+    // Its caller may have given up meanwhile.
+    if (arrival.incoming.state !== 'waiting') return application.end();
     this.#options.offer(arrival.incoming, application, arrival.receivedOn);
   }
 

@@ -2,7 +2,7 @@
  * The response context of a stateful proxy (RFC 3261 §16.6 to §16.10) as a pure step: which branch to start or cancel,
  * which response goes back to the caller, and when all is over.
  */
-export type BranchState = 'idle' | 'calling' | 'proceeding' | 'ended';
+type BranchState = 'idle' | 'calling' | 'proceeding' | 'ended';
 
 type Branch = { readonly state: BranchState; readonly status?: number; readonly cancelled?: true };
 
@@ -58,7 +58,7 @@ const rank = (status: number): number => {
 };
 
 /** The branch whose response is the best of those that have ended. */
-export const bestBranch = (branches: ContextState['branches']): number | undefined => {
+const bestBranch = (branches: ContextState['branches']): number | undefined => {
   let best: number | undefined;
   branches.forEach(({ status }, i) => {
     if (status === undefined) return;
