@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { silentLogger } from '../../base/index.ts';
+import type { CallRecord } from '../../stores/index.ts';
+import { VirtualClock } from '../../testing/index.ts';
+import type { MediaEngine } from '../call/media-engine.ts';
+import type { FakeDialog, FakeIncoming } from '../testing/fake-phones.ts';
+import { settle, World } from '../testing/world.ts';
+import { MediaWatch, RecordKeeper } from './index.ts';
+
+describe('call records', () => {
+  let world: World;
+  let records: CallRecord[];
+  let keeper: RecordKeeper;
+  beforeEach(async () => {
+    world = await World.create(new VirtualClock());
+    world.engine.heard.add('*');
+    await world.directory.putUser({ id: 'u300', domain: 'pbx.test', extension: '300', name: 'Cleo' });
+    await world.addDevice('300', '3001');
+    records = [];
+    keeper = new RecordKeeper({
+      events: world.core.events,
+      directory: world.directory,
+      qualityOf: async () => undefined,
+      keep: (record) => records.push(record),
+      log: silentLogger,
+    });
+  });
+  afterEach(() => {
+    for (const call of world.core.calls.all()) call.end('switch', { cause: 200, text: 'test over' });
+    keeper.close();
+    world.close();
+  });
+
+  const talking = async (): Promise<{ far: FakeIncoming; desk: FakeDialog }> => {
+    const far = await world.dial('2001', '100');
+    const desk = world.at('1001').answer();
+    await settle();
+    return { far, desk };
+  };
+  const theRecord = async (): Promise<CallRecord> => {
+    await keeper.settled();
+    const [record, ...others] = records;
+    assert.ok(record !== undefined && others.length === 0, `${records.length} records`);
+    return record;
+  };
+
+  it('S1-27 S1-53 S3-15 S3-21 a flip shows one user and the devices it passed through', async () => {
+    const { far } = await talking();
+    await world.pass(1000);
+    await world.dial('1002', '*33');
+    await world.pass(500);
+    far.dialog.hangUp();
+    const record = await theRecord();
+    assert.deepEqual(
+      [record.from, record.to, record.user, record.caller, record.callee, record.users],
+      ['200', '100', '100', '200', '100', ['200', '100']],
+    );
+    assert.deepEqual(
+      record.legs.filter((l) => l.answeredAt !== undefined && l.party === 'callee').map((l) => l.device),
+      ['1001', '1002'],
+    );
+    assert.deepEqual(
+      record.flips.map((f) => [f.kind, f.from, f.to, f.by, f.result]),
+      [['pull', '1001', '1002', '1002', 'moved']],
+    );
+    assert.equal(record.endedBy, 'caller');
+    assert.ok(
+      (record.answeredAt ?? 0) >= record.startedAt && record.endedAt >= (record.answeredAt ?? 0) + 1500,
+    );
+    assert.ok(record.legs.every((leg) => leg.endedAt !== undefined && leg.ended !== undefined));
+  });
+
+  it('S3-16 S1-53 a transfer changes whose call it is', async () => {
+    const { far, desk } = await talking();
+    await desk.send('REFER', '', { 'Refer-To': '<sip:300@pbx.test>' });
+    await settle();
+    world.at('3001').answer();
+    await settle();
+    far.dialog.hangUp();
+    const record = await theRecord();
+    assert.deepEqual([record.to, record.user, record.callee], ['100', '300', '300']);
+    assert.deepEqual(new Set(record.users), new Set(['100', '200', '300']));
+  });
+
+  it('S2-70 a missed call is the called user’s, with every device that rang and why it ended', async () => {
+    const far = await world.dial('2001', '100');
+    for (const extension of ['1001', '1002', '1003']) world.at(extension).ring();
+    await settle();
+    far.cancel();
+    await settle();
+    const record = await theRecord();
+    assert.deepEqual([record.user, record.answeredAt, record.endedBy], ['100', undefined, 'caller']);
+    assert.ok(record.ringingAt !== undefined && record.users.includes('100'));
+    assert.deepEqual(
+      record.legs.filter((l) => l.party === 'callee').map((l) => l.device),
+      ['1001', '1002', '1003'],
+    );
+  });
+
+  it('S2-71 has the decision that made it ring there', async () => {
+    const { far } = await talking();
+    far.dialog.hangUp();
+    assert.match((await theRecord()).decisions.join(), /100/);
+  });
+
+  it('a flip that the end of the call cut off is a failed one', async () => {
+    const { far, desk } = await talking();
+    const [call] = world.core.listCalls({ domain: 'pbx.test', admin: true });
+    world.core.flipCall(call?.id ?? '', { device: '1002' }, { domain: 'pbx.test', admin: true });
+    await settle();
+    world.at('1002').ring();
+    far.dialog.hangUp();
+    desk.hangUp();
+    await settle();
+    const { flips } = await theRecord();
+    assert.deepEqual(
+      flips.map((f) => f.result),
+      ['failed'],
+    );
+  });
+});
+
+describe('media watch', () => {
+  const said: { readonly name: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
+  const engineSaying = (replies: Readonly<Record<string, object>>): MediaEngine => ({
+    alive: true,
+    close: () => undefined,
+    command: async (name, fields) => {
+      said.push({ name, fields });
+      return { result: 'ok', ...replies[name] };
+    },
+  });
+  const statistics = (tag: string, ssrc: number) => ({
+    SSRC: {
+      [ssrc]: {
+        'cumulative loss': 10,
+        'average MOS': { MOS: 42, 'round-trip time': 12_345, jitter: 3, 'packet loss': 1, samples: 2 },
+      },
+    },
+    tags: { [tag]: { medias: [{ type: 'audio', streams: [{ SSRC: ssrc, stats: { packets: 990 } }] }] } },
+  });
+  beforeEach(() => said.splice(0));
+
+  it('reads quality by leg from the reply to delete, legs that went before included', async () => {
+    const replies: Record<string, object> = { delete: statistics('old', 1) };
+    const watch = new MediaWatch(engineSaying(replies));
+    await watch.command('delete', { 'call-id': 'c', 'from-tag': 'old' });
+    replies['delete'] = { ...statistics('new', 2), recording: '/r/c.wav' };
+    const deleted = watch.command('delete', { 'call-id': 'c' });
+    const quality = await watch.qualityOf('c');
+    await deleted;
+    assert.deepEqual(
+      [...(quality?.legs ?? [])],
+      ['old', 'new'].map((tag) => [
+        tag,
+        { packets: 990, lost: 10, lossPercent: 1, jitterMs: 3, roundTripMs: 12.3, mos: 4.2 },
+      ]),
+    );
+    assert.equal(quality?.recording, '/r/c.wav');
+    await settle();
+    assert.equal(await watch.qualityOf('c'), undefined);
+  });
+
+  it('asks before it deletes once an engine has been seen to say nothing then', async () => {
+    const watch = new MediaWatch(engineSaying({ query: statistics('a', 1) }));
+    await watch.command('delete', { 'call-id': 'first' });
+    const deleted = watch.command('delete', { 'call-id': 'second' });
+    const quality = await watch.qualityOf('second');
+    await deleted;
+    assert.deepEqual(
+      said.map((s) => s.name),
+      ['delete', 'query', 'delete'],
+    );
+    assert.equal(quality?.legs.get('a')?.packets, 990);
+  });
+
+  it('an engine that fails costs the figures and nothing else', async () => {
+    const watch = new MediaWatch({
+      alive: false,
+      close: () => undefined,
+      command: () => Promise.reject(new Error('gone')),
+    });
+    const deleted = watch.command('delete', { 'call-id': 'c' });
+    const quality = watch.qualityOf('c');
+    await assert.rejects(deleted, /gone/);
+    assert.equal(await quality, undefined);
+  });
+});
