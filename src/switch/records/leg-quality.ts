@@ -35,14 +35,22 @@ export function callQuality(reply: NgReply): CallQuality | undefined {
   const sources = (reply['SSRC'] ?? {}) as Readonly<Record<string, Source>>;
   const legs = new Map<string, LegQuality>();
   for (const [tag, { medias }] of Object.entries(tags)) {
-    const audio = medias?.find((media) => media.type === undefined || media.type === 'audio');
-    const stream = audio?.streams?.[0];
-    if (stream === undefined) continue;
-    const ssrc = number(audio?.['ingress SSRCs']?.at(-1)?.SSRC) ?? number(stream.SSRC);
-    legs.set(tag, legQuality(number(stream.stats?.packets) ?? 0, sources[String(ssrc)]));
+    const quality = mediaQuality(medias, sources);
+    if (quality !== undefined) legs.set(tag, quality);
   }
   const { recording } = reply;
   return { legs, ...(typeof recording === 'string' ? { recording } : {}) };
+}
+
+function mediaQuality(
+  medias: readonly Media[] | undefined,
+  sources: Readonly<Record<string, Source>>,
+): LegQuality | undefined {
+  const audio = medias?.find((media) => media.type === undefined || media.type === 'audio');
+  const stream = audio?.streams?.[0];
+  if (stream === undefined) return undefined;
+  const ssrc = number(audio?.['ingress SSRCs']?.at(-1)?.SSRC) ?? number(stream.SSRC);
+  return legQuality(number(stream.stats?.packets) ?? 0, sources[String(ssrc)]);
 }
 
 /** MOS comes times ten, times in microseconds, jitter in milliseconds. */
