@@ -18,6 +18,7 @@ import {
 } from '../sip/index.ts';
 import { AdminServer } from './admin-server.ts';
 import { ApplicationSide, version } from './application-side.ts';
+import { guarded } from './guard.ts';
 import type { Fetch } from './handlers/query.ts';
 import { parseEndpoint } from './endpoint.ts';
 import type { EngineSettings, EngineStats, ListenEndpoint, ListeningAddress } from './options.ts';
@@ -50,12 +51,26 @@ const systemSurroundings = (): EngineSurroundings => ({
 const timersOf = (settings: EngineSettings): TimerValues =>
   Object.freeze({ ...defaultTimers, ...settings.timers });
 
-const endpointsOf = (settings: EngineSettings): ListenEndpoint[] =>
-  settings.listen.map((entry) => {
+const secured = new Set(['tls', 'wss']);
+
+const endpointsOf = (settings: EngineSettings): ListenEndpoint[] => {
+  if (settings.listen.length === 0) throw new Error('there is no SIP endpoint to listen on');
+  return settings.listen.map((entry) => {
     const endpoint = typeof entry === 'string' ? parseEndpoint(entry) : entry;
     if (typeof endpoint === 'string') throw new Error(endpoint);
+    const { protocol, address, port } = endpoint;
+    if (secured.has(protocol) && settings.tls === undefined)
+      throw new Error(`${protocol} ${address}:${port} needs a TLS key and certificate`);
     return endpoint;
   });
+};
+
+/** OpenSSL's words alone do not say what they are about. */
+const explained = (error: unknown): unknown => {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (!code.startsWith('ERR_OSSL')) return error;
+  return new Error(`the TLS key or certificate is not usable: ${message}`, { cause: error });
+};
 
 /** Names of the settings come before those of DNS. */
 const resolverWith = (hosts: Readonly<Record<string, string>>, dns: Resolver): Resolver => {
@@ -177,15 +192,17 @@ const startStack = async (
     resolver: resolverWith(settings.hosts ?? {}, resolver),
     ...(settings.tls && { tls: settings.tls }),
     limits: transportLimitsOf(settings),
+  }).catch((error: unknown) => {
+    throw explained(error);
   });
-  const core = createUserAgentCore({
+  const core: UserAgentCore = createUserAgentCore({
     transport,
     transactions: createTransactionLayer({ transport, clock, random, timers, logger: log }),
     clock,
     random,
     logger: log,
     timers,
-    handler: side.gateway,
+    handler: guarded(side.gateway, log, (incoming) => core.respond(incoming, { status: 500 })),
     sessionTimers: {
       minSe: settings.sessionTimers?.minimum ?? 90,
       defaultRefresher: settings.sessionTimers?.defaultRefresher ?? 'none',

@@ -136,6 +136,32 @@ describe('signaling engine, by its wire protocols', () => {
       assert.deepEqual(late.tokens, ['NOK', 'Response not sent due to unknown transaction']);
     });
 
+    it('UPDATE before the answer (RFC 3311): answered by its own id, or by the id of the INVITE and its CSeq', async () => {
+      const port = await start();
+      const app = await application('invite');
+      const caller = await peer();
+      const invite = caller.request(port, 'INVITE', { body: sdp, Supported: '100rel' });
+      const { tokens } = await app.event('INVITE ');
+      const txn = tokens[8] ?? '';
+      await app.command(`sip|${txn}|\r\nSIP/2.0 183 Session Progress\r\nRequire: 100rel\r\n\r\n${sdp}`);
+      const ringing = await caller.nextResponse(183);
+      const rseq = ringing.headers.get('rseq') ?? '';
+      caller.inDialog(invite, ringing, '2 PRACK', { RAck: `${rseq} 1 INVITE` });
+      const prack = await app.event('PRACK ');
+      await app.command(`sip|${prack.tokens[8]}|\r\nSIP/2.0 200 OK\r\n\r\n`);
+      await caller.nextResponse(200, 'PRACK');
+      caller.inDialog(invite, ringing, '3 UPDATE', { 'Content-Type': 'application/sdp', body: sdp });
+      const first = await app.event('UPDATE ');
+      assert.ok(first.tokens[9]);
+      await app.command(`sip|${first.tokens[8]}|\r\nSIP/2.0 200 OK\r\n\r\n${sdp}`);
+      await caller.nextResponse(200, 'UPDATE');
+      caller.inDialog(invite, ringing, '4 UPDATE', { 'Content-Type': 'application/sdp', body: sdp });
+      await app.event('UPDATE ');
+      const reply = await app.command(`sip|${txn}|\r\nSIP/2.0 200 OK\r\nCSeq: 4 UPDATE\r\n\r\n${sdp}`);
+      assert.equal(reply.tokens[0], 'OK');
+      await caller.nextResponse(200, 'UPDATE');
+    });
+
     it('round robin over the applications of a verb', async () => {
       const port = await start();
       const apps = [await application('message'), await application('message')];
@@ -412,15 +438,24 @@ describe('signaling engine, by its wire protocols', () => {
   });
 
   describe('an application that disconnects', () => {
-    it('and does not come back: 503 to who waits, BYE to who talks', async () => {
+    it('and does not come back: 503 to who waits, CANCEL to who rings, BYE to who talks', async () => {
       const port = await start({ applicationGraceMs: 50 });
       const app = await application('invite');
-      const [talking, waiting] = [await peer(), await peer()];
+      const [talking, waiting, rung] = [await peer(), await peer(), await peer()];
+      await app.command(`sip||\r\nINVITE ${rung.uri} SIP/2.0\r\n\r\n${sdp}`);
+      const invite = await rung.nextRequest('INVITE');
+      rung.respond(invite, port, 180);
+      await app.event('SIP/2.0 180');
       await answered(port, app, talking);
       waiting.request(port, 'INVITE');
       await app.event('INVITE ');
       app.close();
       await waiting.nextResponse(503);
+      const cancel = await rung.nextRequest('CANCEL');
+      assert.match(cancel.headers.get('reason') ?? '', /Application gone/);
+      rung.respond(cancel, port, 200);
+      rung.respond(invite, port, 487);
+      await rung.nextRequest('ACK');
       const bye = await talking.nextRequest('BYE');
       talking.respond(bye, port, 200);
     });

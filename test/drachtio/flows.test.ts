@@ -5,6 +5,7 @@ import Srf from 'drachtio-srf';
 import { silentLogger } from '../../src/base/index.ts';
 import { startSignalingEngine, type SignalingEngine } from '../../src/drachtio/index.ts';
 import { runEngine, type Engine } from '../../src/drachtio/engine.ts';
+import { testCertificate } from '../../src/testing/test-certificate.ts';
 import { AdminClient } from './admin-client.ts';
 
 const register = (port: number, contact: string) =>
@@ -118,6 +119,23 @@ describe('engine on its own thread', () => {
     await assert.rejects(engine.stats(), /has ended/);
   });
 
+  it('listens on every transport, IPv6 too, and tells applications so', async () => {
+    const protocols = ['udp', 'tcp', 'tls', 'ws', 'wss'];
+    const listen = protocols.map((p) => `${p}:127.0.0.1:0`).concat('udp:[::1]:0');
+    engine = await startSignalingEngine({ listen, tls: testCertificate, admin: { secret: 's' } });
+    const app = new AdminClient(connect(engine.admin.port, engine.admin.host));
+    const { tokens } = await app.command('authenticate|s|');
+    const told = engine.listeners.map(({ protocol, address, port }) =>
+      address.includes(':') ? `${protocol}/[${address}]:${port}` : `${protocol}/${address}:${port}`,
+    );
+    assert.deepEqual(tokens, ['OK', told.join(','), 'v0.9.10-flipswitch', told.join(',')]);
+    assert.deepEqual(
+      engine.listeners.map(({ protocol }) => protocol).toSorted(),
+      [...protocols, 'udp'].toSorted(),
+    );
+    app.close();
+  });
+
   it('says what is wrong with an address: taken, absent, misspelt', async () => {
     engine = await startSignalingEngine({ listen: ['udp:127.0.0.1:0'], admin: { secret: 's' } });
     const { port } = engine.listeners[0] ?? { port: 0 };
@@ -127,5 +145,9 @@ describe('engine on its own thread', () => {
     await assert.rejects(start('udp:127.0.0.1:0', engine.admin.port), /EADDRINUSE/);
     await assert.rejects(start('udp:192.0.2.1:0'), /192\.0\.2\.1.*EADDRNOTAVAIL/);
     await assert.rejects(start('udp:127.0.0.1'), /udp:127\.0\.0\.1.*no listening address/);
+    await assert.rejects(start('wss:127.0.0.1:0'), /wss 127\.0\.0\.1:0 needs a TLS key/);
+    const tls = { key: 'nonsense', cert: 'nonsense' };
+    const broken = startSignalingEngine({ listen: ['tls:127.0.0.1:0'], tls, admin: { secret: 's' } });
+    await assert.rejects(broken, /TLS key or certificate is not usable/);
   });
 });
