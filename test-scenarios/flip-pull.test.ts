@@ -63,6 +63,24 @@ describe('pull through the whole product, by packets', () => {
     await pulled.ended();
   });
 
+  it('S0-02 X4 a flip measures itself: setup, audio each way, the gap and what was lost at the far party', async () => {
+    const { far, old } = await talking();
+    const mobile = await product.phone('1002');
+    const pulled = await mobile.invite('*33');
+    await pulled.answered();
+    await old.ended();
+    await far.media.rtp.until(() => flips.at(-1)?.result === 'moved', 'the flip');
+    const flip = flips.at(-1);
+    const figures = [flip?.setupMs, flip?.audioMs, flip?.audioBackMs, flip?.gapMs];
+    assert.ok(
+      figures.every((ms) => ms !== undefined && ms >= 0 && ms < 300),
+      JSON.stringify(flip),
+    );
+    assert.ok((flip?.gapMs ?? 0) <= far.media.rtp.analyse().longestGapMs + 5, JSON.stringify(flip));
+    assert.equal(flip?.lostPackets, Math.max(0, Math.round((flip?.gapMs ?? 0) / 20) - 1));
+    assert.deepEqual([flip?.from, flip?.to, flip?.by, flip?.kind], ['1001', '1002', '1002', 'pull']);
+  });
+
   it('S0-12 a ringing call is answered on the puller', async () => {
     const bob = await product.phone('2001');
     const desk = await product.phone('1001');

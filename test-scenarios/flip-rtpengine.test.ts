@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { FlipView } from '../src/switch/index.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { Product } from './product.ts';
 import { haveRtpengine, startRtpengine } from './rtpengine.ts';
@@ -7,6 +8,7 @@ describe('M-07 flips on a real rtpengine, by packets', () => {
   let product: Product;
   let far: PhoneCall;
   let desk: PhoneCall;
+  const flips: FlipView[] = [];
   before(function () {
     if (haveRtpengine) return;
     process.stderr.write('skipped: rtpengine is not installed\n');
@@ -14,6 +16,7 @@ describe('M-07 flips on a real rtpengine, by packets', () => {
   });
   beforeEach(async () => {
     product = await Product.start({ media: startRtpengine });
+    product.product.events.on('flip', ({ flip }) => flips.push(flip));
     const bob = await product.phone('2001');
     const phone = await product.phone('1001');
     far = await bob.invite('100');
@@ -47,6 +50,11 @@ describe('M-07 flips on a real rtpengine, by packets', () => {
     await far.media.rtp.hears(10, '1002');
     await pulled.media.rtp.hears(10, '2001');
     unbroken(['1001', '1002']);
+    const flip = flips.at(-1);
+    assert.equal(flip?.result, 'moved');
+    // rtpengine 10 tells nothing of what it sends: no figure is better than a made-up one.
+    assert.deepEqual([flip.gapMs, flip.lostPackets, flip.audioBackMs], [undefined, undefined, undefined]);
+    assert.ok((flip.audioMs ?? -1) >= 0);
   });
 
   it('to and fro, five times', async () => {

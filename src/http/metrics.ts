@@ -1,5 +1,8 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Emitter } from '../base/index.ts';
 import type { BindingStore, DirectoryStore } from '../stores/index.ts';
+import type { CallEvents } from '../switch/index.ts';
+import { countFlips } from './flip-metrics.ts';
 
 /** Where the figures come from; each is asked when somebody looks. */
 export type MetricSources = {
@@ -9,6 +12,7 @@ export type MetricSources = {
   readonly bannedSources: () => number;
   readonly signalingConnected: () => boolean;
   readonly mediaAlive: () => boolean;
+  readonly callEvents: Emitter<CallEvents>;
 };
 
 /** The figures of one running switch, as Prometheus reads them. Counting ends when `close` is called. */
@@ -38,6 +42,7 @@ export class Metrics {
       registers: [this.registry],
     });
     this.#stop = [
+      countFlips(this.registry, sources.callEvents),
       bindings.events.on('added', () => changes.inc({ change: 'added', reason: '' })),
       bindings.events.on('refreshed', () => changes.inc({ change: 'refreshed', reason: '' })),
       bindings.events.on('removed', ({ reason }) => changes.inc({ change: 'removed', reason })),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { silentLogger, systemRandom } from '../base/index.ts';
+import { Emitter, silentLogger, systemRandom } from '../base/index.ts';
 import { MemoryBindingStore, MemoryDirectoryStore } from '../stores/index.ts';
 import { VirtualClock } from '../testing/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from './index.ts';
@@ -25,6 +25,7 @@ describe('http', () => {
       bannedSources: () => 0,
       signalingConnected: () => true,
       mediaAlive: () => false,
+      callEvents: new Emitter(),
     });
     server = await startHttp({
       host: '127.0.0.1',

@@ -69,6 +69,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     bannedSources: () => registrar.guard.banned().length,
     signalingConnected: connected,
     mediaAlive: () => media.alive,
+    callEvents: product.events,
   });
   opened.add('metrics', () => metrics.close());
   const health = (): Health => ({

@@ -1,4 +1,5 @@
 import { Emitter } from '../base/index.ts';
+import { Announcements, parseAnnouncement } from './call/announcements.ts';
 import type { Call, CallContext } from './call/call.ts';
 import { CallRate } from './call/call-rate.ts';
 import type { CallEvents } from './call/call-view.ts';
@@ -37,6 +38,7 @@ export function createCore(parts: CoreParts): Core {
     clock,
     random: parts.random,
     log,
+    announcements: new Announcements(),
     phone: {
       connected: (call, leg) => keypads.connected(call, leg),
       info: (call, leg, request) => keypads.info(call, leg, request),
@@ -73,16 +75,22 @@ export function createCore(parts: CoreParts): Core {
     events: context.events,
     ...callControl(calls, flips, keypads),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
-    dtmfLog: (datagram) => {
-      const event = parseDtmfLog(datagram);
-      if (event !== undefined) keypads.heard(event);
-    },
+    dtmfLog: (datagram) => told(context, keypads, datagram),
     drain: (seconds) => {
       accepting = false;
       return drained(calls, context, seconds);
     },
     describe: () => ({ calls: calls.all().map((call) => call.view()), accepting }),
   };
+}
+
+/** A digit, or what became of a stream. */
+function told({ announcements }: CallContext, keypads: Keypads, datagram: Uint8Array): void {
+  const event = parseDtmfLog(datagram);
+  if (event !== undefined) return keypads.heard(event);
+  const announcement = parseAnnouncement(datagram);
+  if (announcement !== undefined) announcements.heard(announcement);
+  return undefined;
 }
 
 const mayTouch = (call: Call, asker: Asker): boolean =>

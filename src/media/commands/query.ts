@@ -30,10 +30,10 @@ export function describeCall(call: Call): NgDictionary {
     created_us: micros(call.created),
     'last signal': seconds(call.lastSignal),
     SSRC: quality(streams),
-    turns: call.turns.map((turn) => ({
+    turns: call.turns.map(({ gapMs, ...turn }) => ({
       ...turn,
       at: seconds(turn.at),
-      gap_us: Math.round(turn.gapMs * 1000),
+      gap_us: Math.round(gapMs * 1000),
     })),
     ...(call.recording === undefined ? {} : { recording: call.recording.path }),
     tags,
@@ -129,8 +129,18 @@ function describeStream(stream: Stream): NgDictionary {
       jitter: Math.round(stream.reports.farJitterMs),
       'round-trip time': Math.round(stream.reports.roundTripMs * 1000),
     },
+    ...sinceConnected(stream),
     hears: stream.outlet.current?.source.party.tag ?? '',
     awaits: stream.outlet.next?.source.party.tag ?? '',
+  };
+}
+
+/** How long after it was connected the first packet came from the party, and the first one went to it. */
+function sinceConnected({ connectedAt, heardAt, outlet: { firstAt } }: Stream): NgDictionary {
+  const since = (at: number) => Math.round((at - connectedAt) * 1000);
+  return {
+    ...(heardAt === 0 ? {} : { heard_us: since(heardAt) }),
+    ...(firstAt === 0 ? {} : { hears_us: since(firstAt) }),
   };
 }
 

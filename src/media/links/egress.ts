@@ -73,6 +73,11 @@ export class Egress {
     this.#account(sequence, rtpTimestamp(packet), packet.length, now);
   }
 
+  /** The interval in which its packets come, in milliseconds. */
+  get frameMs(): number {
+    return (this.#frame * 1000) / this.clockRate;
+  }
+
   /** The timestamp of now, whether anything was sent or not. */
   timestampAt(now: number): number {
     return (this.timestamp + Math.round(((now - this.#timestampAt) * this.clockRate) / 1000)) >>> 0;

@@ -19,9 +19,13 @@ export interface Host {
 
 /** What a change of source did to a far end's stream. */
 export type Turn = {
+  /** Of which media line, from 1. */
+  readonly media: number;
   readonly from: string;
   readonly to: string;
   readonly gapMs: number;
+  /** Packets that would have filled the gap, at the interval in which they came. */
+  readonly missing: number;
   readonly at: number;
 };
 
@@ -133,17 +137,19 @@ export class Call {
   /** A far end hears another source from this packet on. */
   turned(sink: Stream, source: Stream, before: Stream | undefined): void {
     if (before === undefined) return;
-    const { sentAt, started } = sink.outlet.egress;
+    const { sentAt, started, frameMs } = sink.outlet.egress;
     const gapMs = started ? Math.round((this.clock.now() - sentAt) * 10) / 10 : 0;
+    const missing = Math.max(0, Math.round(gapMs / frameMs) - 1);
     const [from, to] = [before.party.tag ?? '', source.party.tag ?? ''];
     if (this.turns.length >= MOST_TURNS_KEPT) this.turns.shift();
-    this.turns.push({ from, to, gapMs, at: this.clock.wall() });
+    this.turns.push({ media: sink.index + 1, from, to, gapMs, missing, at: this.clock.wall() });
     this.announce(source.party, {
       type: 'SOURCE',
       media: sink.index + 1,
       heard_by: sink.party.tag ?? '',
       instead_of: from,
       gap_ms: gapMs,
+      missing,
     });
   }
 

@@ -22,49 +22,52 @@ export class Outlet {
   next: Route | undefined;
   /** The payload type last sent that was not an event. */
   payloadType = -1;
+  /** Clock milliseconds of the first packet after its stream was connected; 0 before. */
+  firstAt = 0;
   #performance: Performance | undefined;
 
   constructor(stream: Stream) {
     this.stream = stream;
   }
 
-  /** A packet for the far end, its own to change. */
-  hear(route: Route, packet: Buffer, now: number): void {
+  /** An RTP packet for the far end, its own to change. */
+  hear(route: Route, packet: Buffer, headerLength: number, now: number): void {
     if (!route.open) return;
-    if (!this.stream.isRtp) return this.#pass(route, packet);
     const from = rtpPayloadType(packet);
     const type = route.payloadTypes[from]!;
+    if (type === DROP) return;
+    const { party } = route.source;
     const event = route.source.isEvent(from);
-    if (type === DROP || (route.source.party.blocked && !event)) return;
+    if (party.blocked && !event) return;
     if (this.current !== route && !this.#turnTo(route)) return;
     if (this.#performance !== undefined) {
       route.mapping.mapped = false;
       return;
     }
-    if (type >= 0) this.#relay(route, packet, { from, type, event, now });
-    else if (type === TRANSCODE) this.#transcode(route, packet, from, now);
-    else if (type === SCALE) this.#scale(route, packet, from, now);
-  }
-
-  #pass(route: Route, packet: Buffer): void {
-    if (this.current !== route && !this.#turnTo(route)) return;
+    if (type === TRANSCODE) return this.#transcode(route, packet, from, now);
+    if (type === SCALE) return this.#scale(route, packet, from, now);
+    if (!event) {
+      this.payloadType = type;
+      if (party.silenced) return this.#hush(route, packet, headerLength, now);
+    }
+    if (type !== from) setRtpPayloadType(packet, type);
+    this.egress.clockRate = route.clockRates[from]!;
+    this.egress.rewrite(packet, route.mapping, now);
     this.send(packet);
   }
 
-  #relay(
-    route: Route,
-    packet: Buffer,
-    what: { from: number; type: number; event: boolean; now: number },
-  ): void {
-    const { from, type, event, now } = what;
-    let out = packet;
-    if (route.source.party.silenced && !event) {
-      const length = silence(packet, rtpHeaderLength(packet), this.stream.codecName(type));
-      if (length < 0) return this.skip(route);
-      out = packet.subarray(0, length);
-    }
-    if (type !== from) setRtpPayloadType(out, type);
-    if (!event) this.payloadType = type;
+  /** A packet of something that is not RTP. */
+  pass(route: Route, packet: Buffer): void {
+    if (route.open && (this.current === route || this.#turnTo(route))) this.send(packet);
+  }
+
+  /** The packet with silence in it, in its place in the stream. */
+  #hush(route: Route, packet: Buffer, headerLength: number, now: number): void {
+    const from = rtpPayloadType(packet);
+    const length = silence(packet, headerLength, this.stream.codecName(route.payloadTypes[from]!));
+    if (length < 0) return this.skip(route);
+    const out = packet.subarray(0, length);
+    setRtpPayloadType(out, route.payloadTypes[from]!);
     this.egress.clockRate = route.clockRates[from]!;
     this.egress.rewrite(out, route.mapping, now);
     this.send(out);
@@ -143,6 +146,7 @@ export class Outlet {
     if (rtp.address === undefined || ports === undefined) return;
     const out = security === undefined ? packet : security.protect(packet, false);
     if (out === undefined) return;
+    if (this.firstAt === 0 && this.stream.connectedAt > 0) this.firstAt = this.stream.party.call.clock.now();
     this.sent.packets++;
     this.sent.bytes += out.length;
     ports.rtp.send(out, rtp.port, rtp.address);

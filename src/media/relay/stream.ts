@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/index.ts';
 import {
   packetKind,
   ReceptionStatistics,
@@ -27,7 +28,8 @@ export class Stream {
   readonly party: Party;
   readonly index: number;
   kind = 'audio';
-  protocol = 'RTP/AVP';
+  #protocol = 'RTP/AVP';
+  #isRtp = true;
   ports: PortPair | undefined;
   readonly rtp = new Latch();
   readonly rtcp = new Latch();
@@ -45,11 +47,14 @@ export class Stream {
   security: Security | undefined;
   readonly received = newCounters();
   readonly receivedRtcp = newCounters();
-  /** Wall-clock milliseconds of the last packet; the stream's creation before the first. */
-  lastPacket: number;
+  /** Clock milliseconds of the last packet; the stream's creation before the first. */
+  lastPacketAt: number;
   /** Since when, in wall-clock milliseconds, its packets can be expected; 0 before the call was answered. */
   awaitedSince = 0;
   timedOut = false;
+  /** Clock milliseconds: when it was connected, and its first packet after that; 0 before. */
+  connectedAt = 0;
+  heardAt = 0;
   /** The payload type last received that was not an event; -1 before the first. */
   payloadType = -1;
   reception = new ReceptionStatistics(8000);
@@ -58,21 +63,32 @@ export class Stream {
   readonly outlet: Outlet;
   /** Where this stream's packets go. */
   routes: readonly Route[] = [];
+  readonly #clock: Clock;
   /** Indexed by payload type: 1 where it is telephone events. */
   readonly #events = new Uint8Array(128);
 
   constructor(party: Party, index: number) {
     this.party = party;
     this.index = index;
-    this.lastPacket = party.call.clock.wall();
+    this.lastPacketAt = party.call.clock.now();
+    this.#clock = party.call.clock;
     this.digits = new Digits(this);
     this.outlet = new Outlet(this);
     this.reports = new ControlReports(this);
   }
 
+  get protocol(): string {
+    return this.#protocol;
+  }
+
+  set protocol(protocol: string) {
+    this.#protocol = protocol;
+    this.#isRtp = protocol.includes('RTP/');
+  }
+
   /** Whether packets are RTP, and so have numbers to rewrite. */
   get isRtp(): boolean {
-    return this.protocol.includes('RTP/');
+    return this.#isRtp;
   }
 
   /** Has SRTP by SDES or not, as the protocol says (RFC 4568 §3.1.2); keys that were given out are kept. */
@@ -128,7 +144,11 @@ export class Stream {
       if (kind === 'dialog') route.kind = kind;
       route.refresh();
     }
-    if (!this.awaited && kind === 'dialog') this.awaitedSince = this.party.call.clock.wall();
+    if (!this.awaited && kind === 'dialog') {
+      const { clock } = this.party.call;
+      this.awaitedSince = clock.wall();
+      this.connectedAt = clock.now();
+    }
     sink.outlet.next = sink.outlet.current === route ? undefined : route;
   }
 
@@ -148,44 +168,55 @@ export class Stream {
     for (const route of this.routes) if (ends(route, source)) this.unfeed(route);
   }
 
+  /** Wall-clock milliseconds of the last packet. */
+  get lastPacket(): number {
+    return this.#clock.wall() - (this.#clock.now() - this.lastPacketAt);
+  }
+
   #receive(arrived: Buffer, address: string, port: number): void {
-    const { call } = this.party;
-    const now = call.clock.now();
-    const kind = packetKind(arrived);
-    if (kind === 'rtcp') return this.#receiveRtcp(arrived, address, port, this.rtp);
-    if (this.isRtp && (kind !== 'rtp' || rtpHeaderLength(arrived) < 0)) {
-      this.received.errors++;
-      return;
-    }
+    const now = this.#clock.now();
+    const headerLength = this.#isRtp ? rtpHeaderLength(arrived) : 0;
+    if (headerLength < 0 || (headerLength === 0 && packetKind(arrived) === 'rtcp'))
+      return this.#receiveOther(arrived, address, port);
     if (!this.rtp.accepts(address, port, now)) return;
-    const packet = this.security === undefined ? arrived : this.security.unprotect(arrived, false);
-    if (packet === undefined) {
-      this.received.errors++;
-      return;
+    let packet = arrived;
+    if (this.security !== undefined) {
+      const opened = this.security.unprotect(arrived, false);
+      if (opened === undefined) {
+        this.received.errors++;
+        return;
+      }
+      packet = opened;
     }
     this.received.packets++;
     this.received.bytes += arrived.length;
-    this.lastPacket = call.clock.wall();
-    if (this.isRtp && !this.#note(packet, now)) return this.#leaveOut();
-    this.#forward(packet, now);
+    this.lastPacketAt = now;
+    if (this.#isRtp && !this.#note(packet, headerLength, now)) return this.#leaveOut();
+    this.#forward(packet, headerLength, now);
+  }
+
+  /** What is no RTP: RTCP on the same port, or nothing that belongs here. */
+  #receiveOther(arrived: Buffer, address: string, port: number): void {
+    if (packetKind(arrived) === 'rtcp') this.#receiveRtcp(arrived, address, port, this.rtp);
+    else this.received.errors++;
   }
 
   /** Statistics and telephone events; false for an event that is to go no further. */
-  #note(packet: Buffer, now: number): boolean {
+  #note(packet: Buffer, headerLength: number, now: number): boolean {
     const ssrc = rtpSsrc(packet);
     const type = rtpPayloadType(packet);
     if (ssrc !== this.reception.ssrc) this.#begin(ssrc, type);
     this.reception.octets += packet.length;
     this.reception.receive(rtpSequence(packet), rtpTimestamp(packet), now);
     if (this.#events[type] === 1) {
-      this.digits.event(packet, rtpHeaderLength(packet), now);
+      this.digits.event(packet, headerLength, now);
       return !this.party.digitsBlocked;
     }
     this.payloadType = type;
     if (this.digits.listening) this.digits.audio(packet, type);
-    if (this.party.call.recording !== undefined) this.party.call.recording.record(this, packet, now);
-    // Tones are known for what they are only after some 30 ms, too short for a digit at the far end (ITU-T Q.24).
-    return !(this.digits.sounding && this.party.digitsBlocked);
+    const { recording } = this.party.call;
+    if (recording !== undefined) recording.record(this, packet, now);
+    return true;
   }
 
   #begin(ssrc: number, type: number): void {
@@ -195,17 +226,20 @@ export class Stream {
     this.digits.reset();
   }
 
-  #forward(packet: Buffer, now: number): void {
+  #forward(packet: Buffer, headerLength: number, now: number): void {
     const { routes } = this;
     const last = routes.length - 1;
     for (let i = 0; i <= last; i++) {
       const route = routes[i]!;
-      route.sink.outlet.hear(route, i === last ? packet : Buffer.from(packet), now);
+      // Each listener changes its packet, so all but the last get a copy.
+      const own = i === last ? packet : Buffer.from(packet);
+      if (this.#isRtp) route.outlet.hear(route, own, headerLength, now);
+      else route.outlet.pass(route, own);
     }
   }
 
   #leaveOut(): void {
-    for (const route of this.routes) route.sink.outlet.skip(route);
+    for (const route of this.routes) route.outlet.skip(route);
   }
 
   #receiveRtcp(arrived: Buffer, address: string, port: number, latch: Latch): void {
@@ -213,7 +247,7 @@ export class Stream {
       this.receivedRtcp.errors++;
       return;
     }
-    if (!latch.accepts(address, port, this.party.call.clock.now())) return;
+    if (!latch.accepts(address, port, this.#clock.now())) return;
     const packet = this.security === undefined ? arrived : this.security.unprotect(arrived, true);
     if (packet === undefined) {
       this.receivedRtcp.errors++;

@@ -30,8 +30,9 @@ export type FlipView = {
   readonly reason?: string;
   /** Request to answer. */
   readonly setupMs?: number;
-  /** Answer to the new device's first packet. */
+  /** Answer to the new device's first packet, and to the first one that it was sent. */
   readonly audioMs?: number;
+  readonly audioBackMs?: number;
   /** The longest silence at the far leg's output, and packets lost there. */
   readonly gapMs?: number;
   readonly lostPackets?: number;

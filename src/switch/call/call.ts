@@ -1,4 +1,5 @@
 import type { Clock, Emitter, Logger, Random } from '../../base/index.ts';
+import type { Announcements } from './announcements.ts';
 import type { CallEvents, CallView, FlipView } from './call-view.ts';
 import { userOf, type Endpoint, type Identity } from './endpoint.ts';
 import { listenTo } from './in-dialog.ts';
@@ -19,6 +20,7 @@ export type CallContext = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly announcements: Announcements;
   /** What features make of a phone's keys and wishes during a call. */
   readonly phone: {
     /** A leg's media has been connected: at the answer, and after each swap. */

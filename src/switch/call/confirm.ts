@@ -116,7 +116,7 @@ async function heard(
     await Promise.race([acked, pause(ackMs)]);
     for (let waited = 0; waited < openMs && !state.left; waited += pollMs) {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
-      if ((await media.packetsFrom(tag)) > 0) break;
+      if ((await media.audioOf(tag)).packets > 0) break;
       // oxlint-disable-next-line no-await-in-loop -- likewise
       await pause(pollMs);
     }

@@ -1,6 +1,7 @@
 import type { Call, Party } from './call.ts';
 import type { FlipKind, FlipView } from './call-view.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { SwapMeasures } from './ear.ts';
 
 const nameOf = (endpoint: Endpoint | undefined): string | undefined =>
   endpoint?.kind === 'device' ? endpoint.device.extension : endpoint?.trunk.name;
@@ -46,7 +47,7 @@ export class Flip {
     this.#change({ result: 'answered', setupMs, ...(to === undefined ? {} : { to }) });
   }
 
-  moved(measures: Pick<FlipView, 'audioMs' | 'gapMs' | 'lostPackets'>): void {
+  moved(measures: SwapMeasures): void {
     this.#change({ result: 'moved', ...measures });
   }
 

@@ -1,3 +1,4 @@
+import { legAudio, type LegAudio } from './leg-audio.ts';
 import { MediaFailure, type MediaEngine, type NgReply } from './media-engine.ts';
 import type { Refusal } from './signaling.ts';
 
@@ -74,10 +75,9 @@ export class MediaSession {
     if (used) await this.#quietly('delete', { 'delete-delay': 0 });
   }
 
-  /** RTP packets that the engine received from a leg. */
-  async packetsFrom(tag: string): Promise<number> {
-    const reply = await this.command('query', {});
-    return packetCount(reply, tag);
+  /** What the engine knows of a leg's audio. */
+  async audioOf(tag: string): Promise<LegAudio> {
+    return legAudio(await this.command('query', {}), tag);
   }
 
   /** Rejects once the session is closed: a command that comes late must not bring the call back to life. */
@@ -109,14 +109,6 @@ const common = {
   'transport-protocol': 'RTP/AVP',
   ICE: 'remove',
 };
-
-function packetCount(reply: NgReply, tag: string): number {
-  const tags = reply['tags'] as Record<
-    string,
-    { medias?: { streams?: { stats?: { packets?: number } }[] }[] }
-  >;
-  return tags?.[tag]?.medias?.[0]?.streams?.[0]?.stats?.packets ?? 0;
-}
 
 /** What a caller is told when the media engine refuses or is gone. */
 export function mediaRefusal(error: unknown): Refusal {

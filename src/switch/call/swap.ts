@@ -1,20 +1,10 @@
 import type { Call, Party } from './call.ts';
+import { Ear, type SwapMeasures } from './ear.ts';
 import type { Leg } from './leg.ts';
 import { SipFailure, type Reason } from './signaling.ts';
 
 export const moved: Reason = { cause: 200, text: 'Moved to another device' };
 const notMoved: Reason = { cause: 480, text: 'The call could not be moved' };
-
-export type SwapMeasures = {
-  /** From the connection of the new leg to its first packet; absent when none came in time. */
-  readonly audioMs?: number;
-};
-
-/** How long a new device that is connected may stay silent before the old one is let go all the same. */
-const silenceMs = 1000;
-const pollMs = 10;
-/** How long it may take to confirm (ACK) before the move is given up. */
-const confirmMs = 5000;
 
 export type Swap = {
   readonly next: Leg;
@@ -35,7 +25,6 @@ export async function swap(
   { next, connect, reason = moved }: Swap,
 ): Promise<SwapMeasures> {
   const old = party.leg;
-  const { clock } = call.context;
   let confirmed = false;
   // From here on the old phone may hang up without ending the call: its successor is on the way.
   party.next = next;
@@ -45,10 +34,10 @@ export async function swap(
     giveUp(call, party, next, old);
     throw error;
   }
-  const connectedAt = clock.now();
   call.context.phone.connected(call, next);
-  const heard = await firstPacket(call, next, () => confirmed);
-  if (heard === undefined || next.state === 'ended') {
+  const ear = new Ear(call, next);
+  const heard = await ear.firstPacket(() => confirmed);
+  if (!heard || next.state === 'ended') {
     await call.operations.run(() => restored(call, party, next, old));
     giveUp(call, party, next, old);
     throw new SipFailure(480, 'The new device went away');
@@ -60,33 +49,7 @@ export async function swap(
     await call.media.release(old.tag);
   }
   call.changed();
-  return heard === 'silent' ? {} : { audioMs: Math.round(clock.now() - connectedAt) };
-}
-
-/** Waits for the new leg's first packet; yields `undefined` when it ended or never confirmed. */
-async function firstPacket(
-  call: Call,
-  next: Leg,
-  confirmed: () => boolean,
-): Promise<'heard' | 'silent' | undefined> {
-  const { clock } = call.context;
-  const start = clock.now();
-  for (;;) {
-    if (next.state === 'ended' || call.phase === 'ended') return undefined;
-    if ((await packets(call, next)) > 0) return 'heard';
-    const waited = clock.now() - start;
-    if (confirmed() && waited >= silenceMs) return 'silent';
-    if (waited >= confirmMs) return undefined;
-    await new Promise<void>((resolve) => void clock.after(pollMs, resolve));
-  }
-}
-
-async function packets(call: Call, leg: Leg): Promise<number> {
-  try {
-    return await call.media.packetsFrom(leg.tag);
-  } catch {
-    return 0;
-  }
+  return ear.measures();
 }
 
 /** Gives the media back to the leg that had it. */
