@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
-import type { Logger } from '../base/index.ts';
+import { createLogger, type Logger } from '../base/index.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { runEngine } from './engine.ts';
 import type { EngineSettings, RequestHandler, SpammerFilter } from './options.ts';
@@ -125,13 +124,21 @@ export const settingsOf = (args: Arguments): EngineSettings => {
   };
 };
 
+const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+const loggerOf = (text: string): Logger => {
+  const level = levels.find((name) => name === text);
+  if (level === undefined) throw new Error(`--log-level ${text}: one of ${levels.join(', ')} is expected`);
+  return createLogger({ level, numbers: false, sdp: false });
+};
+
 const main = async (argv: readonly string[]): Promise<void> => {
   const args = parse(argv);
   if (args.help) {
     process.stdout.write(help);
     return;
   }
-  const log: Logger = pino({ level: args['log-level'] });
+  const log = loggerOf(args['log-level']);
   const engine = await runEngine(settingsOf(args), log);
   const stop = (signal: string) => {
     log.info({ signal }, 'stopping');

@@ -68,6 +68,7 @@ describe('signaling engine alone', () => {
       [['--listen', 'nonsense', ...secret], /"nonsense" is no listening address/],
       [['--listen', 'udp:127.0.0.1:0', '--admin', 'here', ...secret], /--admin here/],
       [['--listen', 'udp:127.0.0.1:0', '--spammer', 'x=y', ...secret], /user-agent, from or to/],
+      [['--listen', 'udp:127.0.0.1:0', '--log-level', 'loud', ...secret], /--log-level loud/],
       [['--nonsense'], /nonsense/],
       [
         ['--listen', `udp:127.0.0.1:${port}`, '--admin', '127.0.0.1:0', ...secret],
