@@ -10,6 +10,7 @@ import { newMapping, type Mapping } from '../links/egress.ts';
 import { EventScaler } from '../links/event-scaler.ts';
 import { Transcoder } from '../links/transcoder.ts';
 import { isTranscodable } from './codec-choice.ts';
+import type { Outlet } from './outlet.ts';
 import type { Stream } from './stream.ts';
 
 /** In place of a payload type: nothing that the sink could take, or sound that must be made anew for it. */
@@ -25,6 +26,8 @@ export type RouteKind = 'dialog' | 'subscription';
 export class Route {
   readonly source: Stream;
   readonly sink: Stream;
+  /** The sink's. */
+  readonly outlet: Outlet;
   kind: RouteKind;
   readonly mapping: Mapping = newMapping();
   /** Indexed by the source's payload type: the sink's, or one of the words above. */
@@ -38,6 +41,7 @@ export class Route {
   constructor(source: Stream, sink: Stream, kind: RouteKind) {
     this.source = source;
     this.sink = sink;
+    this.outlet = sink.outlet;
     this.kind = kind;
     this.refresh();
   }

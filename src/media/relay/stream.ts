@@ -191,6 +191,7 @@ export class Stream {
     this.received.packets++;
     this.received.bytes += arrived.length;
     this.lastPacketAt = now;
+    if (this.heardAt === 0 && this.connectedAt > 0) this.heardAt = now;
     if (this.#isRtp && !this.#note(packet, headerLength, now)) return this.#leaveOut();
     this.#forward(packet, headerLength, now);
   }
@@ -216,7 +217,8 @@ export class Stream {
     if (this.digits.listening) this.digits.audio(packet, type);
     const { recording } = this.party.call;
     if (recording !== undefined) recording.record(this, packet, now);
-    return true;
+    // Tones are known for what they are only after some 30 ms, too short for a digit at the far end (ITU-T Q.24).
+    return !(this.digits.sounding && this.party.digitsBlocked);
   }
 
   #begin(ssrc: number, type: number): void {
