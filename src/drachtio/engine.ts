@@ -136,6 +136,7 @@ class RunningEngine implements Engine {
       applications: [...this.#server.applications].map((application) => application.describe()),
       verbs: this.#side.verbs.describe(),
       proxies: this.#side.proxies.size,
+      sentRequests: this.#side.ledger.outgoing,
       core: this.#core.describe(),
       transactions: this.#core.transactions.describe(),
       transport: this.#core.transport.describe(),

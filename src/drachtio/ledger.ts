@@ -16,6 +16,10 @@ export class Ledger {
     return this.#waiting.size;
   }
 
+  get outgoing(): number {
+    return this.#outgoing.size;
+  }
+
   get dialogs(): number {
     return this.#dialogs.size;
   }

@@ -437,6 +437,42 @@ describe('signaling engine, by its wire protocols', () => {
     assert.deepEqual((await app.command('ping')).tokens, ['OK', 'pong']);
   });
 
+  it('leaves nothing behind when its calls are over', async () => {
+    const port = await start({ timers: { t1: 5, t2: 20, t4: 20, d: 100 } });
+    const app = await application('invite', 'message');
+    const [caller, callee] = [await peer(), await peer()];
+    for (let i = 0; i < 20; i++) {
+      const { invite, ok } = await answered(port, app, caller);
+      caller.inDialog(invite, ok, '2 BYE');
+      const bye = await app.event('BYE ');
+      await app.command(`sip|${bye.tokens[8]}|\r\nSIP/2.0 200 OK\r\n\r\n`);
+      await caller.nextResponse(200, 'BYE');
+      caller.request(port, 'INVITE');
+      const second = await app.event('INVITE ');
+      await app.command(`sip|${second.tokens[8]}|\r\nSIP/2.0 486 Busy Here\r\n\r\n`);
+      await app.command(`sip||\r\nINVITE ${callee.uri} SIP/2.0\r\n\r\n${sdp}`);
+      const out = await callee.nextRequest('INVITE');
+      callee.respond(out, port, i % 2 === 0 ? 404 : 200);
+      const final = await app.event(`SIP/2.0 ${i % 2 === 0 ? 404 : 200}`);
+      if (i % 2 === 0) continue;
+      await app.command(`sip||${final.tokens[9]}\r\nACK x SIP/2.0\r\n\r\n`);
+      await app.command(`sip||${final.tokens[9]}\r\nBYE sip:placeholder SIP/2.0\r\n\r\n`);
+      callee.respond(await callee.nextRequest('BYE'), port, 200);
+      await app.event('SIP/2.0 200');
+    }
+    type Description = {
+      readonly stats: { readonly dialogs: number; readonly pendingRequests: number };
+      readonly sentRequests: number;
+      readonly transactions: { readonly servers: number; readonly clients: number };
+    };
+    const rest = () => {
+      const { stats, sentRequests, transactions } = engine.describe() as Description;
+      const { servers, clients } = transactions;
+      return [stats.dialogs, stats.pendingRequests, sentRequests, servers, clients].join(' ');
+    };
+    while (rest() !== '0 0 0 0 0') await new Promise((turn) => setTimeout(turn, 20));
+  });
+
   describe('an application that disconnects', () => {
     it('and does not come back: 503 to who waits, CANCEL to who rings, BYE to who talks', async () => {
       const port = await start({ applicationGraceMs: 50 });

@@ -79,6 +79,8 @@ describe("drachtio-srf's own test suite, as it ships, against this engine", func
       children.push(engine.child);
       config[service.name] = { host: '127.0.0.1', port: engine.port };
     }
+    for (const child of children)
+      assert.equal(child.exitCode, null, `${child.spawnargs.join(' ')} ended before the suite began`);
     const sut = hosts['drachtio-sut'];
     const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
     const outcome = await runSuite({ suite, scenarios, sut, hosts, sipp, mocha }, config);
