@@ -6,7 +6,7 @@ import {
   systemRandom as random,
   type Logger,
 } from '../src/base/index.ts';
-import { startSignalingEngine, type SignalingEngine } from '../src/drachtio/index.ts';
+import { startSignalingEngine, type EngineSettings, type SignalingEngine } from '../src/drachtio/index.ts';
 import { startMediaEngine } from '../src/media/index.ts';
 import {
   MemoryBindingStore,
@@ -59,6 +59,8 @@ export type ProductOptions = {
   readonly seed?: Omit<DirectorySeed, 'domain' | 'aliases'>;
   readonly settings?: Partial<SwitchSettings>;
   readonly listen?: readonly string[];
+  /** More of the signaling engine's settings: timers, session timers, TLS keys. */
+  readonly engine?: Pick<EngineSettings, 'tls' | 'timers' | 'sessionTimers' | 'limits'>;
   /** Starts another media engine in place of the embedded relay; it is told where its DTMF log goes. */
   readonly media?: (dtmfPort: number) => Promise<StartedMedia>;
   /** Kept by the test, so that a second product can start with what the first one knew. */
@@ -72,6 +74,7 @@ export class Product {
   readonly media: MediaEngine;
   readonly product: Switch;
   readonly directory: MemoryDirectoryStore;
+  readonly bindings: MemoryBindingStore;
   readonly #phones: Phone[] = [];
   readonly #close: (() => unknown)[];
 
@@ -80,12 +83,14 @@ export class Product {
     readonly media: MediaEngine;
     readonly product: Switch;
     readonly directory: MemoryDirectoryStore;
+    readonly bindings: MemoryBindingStore;
     readonly close: (() => unknown)[];
   }) {
     this.signaling = parts.signaling;
     this.media = parts.media;
     this.product = parts.product;
     this.directory = parts.directory;
+    this.bindings = parts.bindings;
     this.#close = parts.close;
   }
 
@@ -95,6 +100,7 @@ export class Product {
     const signaling = await startSignalingEngine({
       listen: options.listen ?? ['udp:127.0.0.1:0', 'tcp:127.0.0.1:0', 'ws:127.0.0.1:0'],
       admin: { host: '127.0.0.1', port: 0, secret },
+      ...options.engine,
       logger: log,
     });
     const dtmf = await dtmfSocket();
@@ -127,24 +133,33 @@ export class Product {
       closeMedia,
       () => dtmf.close(),
     ];
-    return new Product({ signaling, media, product, directory: parts.directory, close });
+    const { directory, bindings } = parts;
+    return new Product({ signaling, media, product, directory, bindings, close });
   }
 
   /** A registered phone with real RTP. */
   async phone(name: string, options: PhoneOptions = {}): Promise<Phone> {
     const protocol = options.protocol ?? 'udp';
-    const listener = this.signaling.listeners.find((l) => l.protocol === protocol);
     const phone = await Phone.open({
       name,
       password: `secret-${name}`,
       domain,
       rtp: true,
-      server: { address: '127.0.0.1', port: listener?.port ?? 0 },
+      server: this.server(protocol, options.address),
       ...options,
     });
     this.#phones.push(phone);
     await phone.register();
     return phone;
+  }
+
+  /** Where the product listens for a protocol, in the address family of `like`. */
+  server(protocol: string, like = '127.0.0.1'): { readonly address: string; readonly port: number } {
+    const found = this.signaling.listeners.find(
+      (l) => l.protocol === protocol && l.address.includes(':') === like.includes(':'),
+    );
+    if (found === undefined) throw new Error(`the product does not listen for ${protocol} like ${like}`);
+    return found;
   }
 
   /** Ends everything, phones first; fails when something of a call was left in an engine. */
@@ -162,7 +177,7 @@ async function embeddedMedia(dtmfPort: number, log: Logger): Promise<StartedMedi
   const engine = await startMediaEngine(
     {
       listen: { address: '127.0.0.1', port: 0 },
-      addresses: { IP4: '127.0.0.1' },
+      addresses: { IP4: '127.0.0.1', IP6: '::1' },
       ports: [20_000, 60_000],
       dtmfLog: { address: '127.0.0.1', port: dtmfPort },
       threads: 1,

@@ -1,10 +1,12 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { WebSocket } from 'ws';
 import { bracketHost, StreamFramer } from '../sip/message/index.ts';
+import { testCertificate } from './test-certificate.ts';
 
-export type PhoneProtocol = 'udp' | 'tcp' | 'ws';
+export type PhoneProtocol = 'udp' | 'tcp' | 'tls' | 'ws' | 'wss';
 
 export type PhoneRemote = { readonly address: string; readonly port: number };
 
@@ -58,7 +60,10 @@ const readStream = (socket: Socket, receive: Receive): void => {
   });
 };
 
-const openTcp = async (address: string, receive: Receive): Promise<PhoneWire> => {
+/** Whom a phone trusts: the switch's certificate of the tests, which names no address of the loopback net but its own. */
+const trust = { ca: testCertificate.cert, servername: 'localhost' };
+
+const openTcp = async (address: string, receive: Receive, secure = false): Promise<PhoneWire> => {
   const connections = new Map<string, Socket>();
   const keep = (key: string, socket: Socket) => {
     connections.set(key, socket);
@@ -68,10 +73,11 @@ const openTcp = async (address: string, receive: Receive): Promise<PhoneWire> =>
       if (connections.get(key) === socket) connections.delete(key);
     });
   };
-  const server: Server = createServer((socket) => {
+  const accept = (socket: Socket) => {
     keep(keyOf({ address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }), socket);
     readStream(socket, receive);
-  });
+  };
+  const server: Server = secure ? createTlsServer({ ...testCertificate }, accept) : createServer(accept);
   server.listen(0, address);
   await once(server, 'listening');
   const bound = server.address();
@@ -79,7 +85,8 @@ const openTcp = async (address: string, receive: Receive): Promise<PhoneWire> =>
   const connectionTo = (to: PhoneRemote): Socket => {
     const known = connections.get(keyOf(to));
     if (known !== undefined) return known;
-    const socket = connect({ host: to.address, port: to.port });
+    const remote = { host: to.address, port: to.port };
+    const socket = secure ? connectTls({ ...remote, ...trust }) : connect(remote);
     keep(keyOf(to), socket);
     socket.once('connect', () => readStream(socket, receive));
     return socket;
@@ -89,7 +96,7 @@ const openTcp = async (address: string, receive: Receive): Promise<PhoneWire> =>
     connections.clear();
   };
   return {
-    protocol: 'tcp',
+    protocol: secure ? 'tls' : 'tcp',
     sentBy: `${bracketHost(address)}:${port}`,
     reliable: true,
     send: (bytes, to) => void connectionTo(to).write(bytes),
@@ -103,12 +110,13 @@ const openTcp = async (address: string, receive: Receive): Promise<PhoneWire> =>
 };
 
 /** RFC 7118: one connection to the server; what stands in Via and Contact is a name that nobody can resolve. */
-const openWs = (host: string, receive: Receive): PhoneWire => {
+const openWs = (host: string, receive: Receive, secure = false): PhoneWire => {
   const connections = new Map<string, WebSocket>();
   const connectionTo = (to: PhoneRemote): WebSocket => {
     const known = connections.get(keyOf(to));
     if (known !== undefined) return known;
-    const socket = new WebSocket(`ws://${bracketHost(to.address)}:${to.port}`, 'sip');
+    const scheme = secure ? 'wss' : 'ws';
+    const socket = new WebSocket(`${scheme}://${bracketHost(to.address)}:${to.port}`, 'sip', trust);
     connections.set(keyOf(to), socket);
     socket.on('message', (data) =>
       receive(Buffer.isBuffer(data) ? data : Buffer.from(data as ArrayBuffer), to),
@@ -124,7 +132,7 @@ const openWs = (host: string, receive: Receive): PhoneWire => {
     connections.clear();
   };
   return {
-    protocol: 'ws',
+    protocol: secure ? 'wss' : 'ws',
     sentBy: host,
     reliable: true,
     send: (bytes, to) => {
@@ -149,5 +157,6 @@ export const openWire = async (
   receive: Receive,
 ): Promise<PhoneWire> => {
   if (protocol === 'udp') return openUdp(address, receive);
-  return protocol === 'tcp' ? openTcp(address, receive) : openWs(invalidHost, receive);
+  if (protocol === 'tcp' || protocol === 'tls') return openTcp(address, receive, protocol === 'tls');
+  return openWs(invalidHost, receive, protocol === 'wss');
 };

@@ -121,6 +121,7 @@ export class Phone {
   readonly #unclaimed: PhoneCall[] = [];
   readonly #registerId = crypto.randomUUID();
   #registerSequence = 0;
+  #closed = false;
   #sequence = 0;
   #challenge: Challenge | undefined;
 
@@ -356,6 +357,8 @@ export class Phone {
 
   /** Ends everything at once, without a word to anybody. */
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.exchanges.close();
     for (const call of this.calls) call.close();
     for (const waiter of this.#waiters) waiter.resolve();
@@ -382,7 +385,7 @@ export class Phone {
   addressOf(uri: string): PhoneRemote {
     const parsed = parseUri(uri);
     const { server } = this.#options;
-    if (this.#wire.protocol === 'ws' && server !== undefined) return server;
+    if (/^wss?$/.test(this.#wire.protocol) && server !== undefined) return server;
     if (parsed === undefined || !(isIPv4(parsed.host) || isIPv6(parsed.host))) {
       if (server === undefined) throw this.complain(`does not know where ${uri} is`);
       return server;

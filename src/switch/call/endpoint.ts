@@ -34,3 +34,11 @@ export const sameDevice = (a: Endpoint, b: Endpoint): boolean =>
   a.kind === 'device' && b.kind === 'device'
     ? a.device.id === b.device.id
     : a.kind === 'trunk' && b.kind === 'trunk' && a.trunk.id === b.trunk.id;
+
+/** The address family that an endpoint is reached in; unknown behind a proxy of its own. */
+export function familyAt(endpoint: Endpoint): 'IP4' | 'IP6' | undefined {
+  if (endpoint.kind === 'device' && (endpoint.binding?.path.length ?? 1) > 0) return undefined;
+  const host = endpoint.kind === 'trunk' ? endpoint.trunk.host : (endpoint.binding?.flow.address ?? '');
+  if (host.includes(':')) return host.includes('.') ? 'IP4' : 'IP6';
+  return /^[\d.]+$/.test(host) ? 'IP4' : undefined;
+}

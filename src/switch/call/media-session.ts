@@ -1,5 +1,6 @@
 import { legAudio, type LegAudio } from './leg-audio.ts';
 import { MediaFailure, type MediaEngine, type NgReply } from './media-engine.ts';
+import { familyOf, type AddressFamily } from './session-description.ts';
 import type { Refusal } from './signaling.ts';
 
 /** A leg as the media engine knows it: its tag, and the session description that it last sent. */
@@ -13,6 +14,8 @@ export type MediaParty = { readonly tag: string; readonly sdp: string };
 export class MediaSession {
   readonly callId: string;
   readonly #engine: MediaEngine;
+  /** The address family that a branch was offered. */
+  readonly #families = new Map<string, AddressFamily>();
   #state: 'unused' | 'open' | 'closed' = 'unused';
 
   constructor(engine: MediaEngine, callId: string) {
@@ -20,10 +23,17 @@ export class MediaSession {
     this.callId = callId;
   }
 
-  /** Makes the SDP to offer to the device of `branch`, in the name of `from`. */
-  async offer(from: MediaParty, branch: string): Promise<string> {
+  /** Makes the SDP to offer to the device of `branch`, in the name of `from`, with addresses that the device can reach. */
+  async offer(from: MediaParty, branch: string, family?: AddressFamily): Promise<string> {
     if (this.#state === 'unused') this.#state = 'open';
-    return this.#sdp('offer', { ...common, 'from-tag': from.tag, 'via-branch': branch, sdp: from.sdp });
+    if (family !== undefined) this.#families.set(branch, family);
+    return this.#sdp('offer', {
+      ...common,
+      ...addresses(from, this.#families.get(branch)),
+      'from-tag': from.tag,
+      'via-branch': branch,
+      sdp: from.sdp,
+    });
   }
 
   /**
@@ -34,11 +44,12 @@ export class MediaSession {
     from: MediaParty,
     branch: string,
     talking: MediaParty & { readonly branch: string },
+    family?: AddressFamily,
   ): Promise<string> {
-    const sdp = await this.offer(from, branch);
+    const sdp = await this.offer(from, branch, family);
     const again = { ...common, 'from-tag': from.tag, 'to-tag': talking.tag, 'via-branch': talking.branch };
-    await this.#sdp('offer', { ...again, sdp: from.sdp });
-    await this.#sdp('answer', { ...again, sdp: talking.sdp });
+    await this.#sdp('offer', { ...again, ...addresses(from, familyOf(talking.sdp)), sdp: from.sdp });
+    await this.#sdp('answer', { ...again, ...addresses(talking, familyOf(from.sdp)), sdp: talking.sdp });
     return sdp;
   }
 
@@ -46,6 +57,7 @@ export class MediaSession {
   answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
     return this.#sdp('answer', {
       ...common,
+      ...addresses(to, familyOf(from.sdp)),
       'from-tag': from.tag,
       'to-tag': to.tag,
       'via-branch': branch,
@@ -55,8 +67,9 @@ export class MediaSession {
 
   /** A connected leg says something new (`from`); yields what answers it. The other leg is not asked. */
   async renegotiate(from: MediaParty, to: MediaParty): Promise<string> {
-    await this.#sdp('offer', { ...common, 'from-tag': from.tag, 'to-tag': to.tag, sdp: from.sdp });
-    return this.#sdp('answer', { ...common, 'from-tag': from.tag, 'to-tag': to.tag, sdp: to.sdp });
+    const tags = { ...common, 'from-tag': from.tag, 'to-tag': to.tag };
+    await this.#sdp('offer', { ...tags, ...addresses(from, familyOf(to.sdp)), sdp: from.sdp });
+    return this.#sdp('answer', { ...tags, ...addresses(to, familyOf(from.sdp)), sdp: to.sdp });
   }
 
   /** Takes one device out. Without delay: with one, rtpengine would go on forwarding what it sends. */
@@ -102,6 +115,10 @@ export class MediaSession {
     }
   }
 }
+
+/** Said only where the two sides differ: each is told of an address of its own family. */
+const addresses = (said: MediaParty, family: AddressFamily | undefined) =>
+  family === undefined || familyOf(said.sdp) === family ? {} : { 'address-family': family };
 
 const common = {
   flags: ['port-latching', 'trust-address', 'inject-DTMF'],

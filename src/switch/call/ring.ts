@@ -1,7 +1,7 @@
 import type { Timer } from '../../base/index.ts';
 import type { Binding } from '../../stores/index.ts';
 import type { Call, Party } from './call.ts';
-import type { Endpoint, Identity } from './endpoint.ts';
+import { familyAt, type Endpoint, type Identity } from './endpoint.ts';
 import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from './fork.ts';
 import { callerHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
@@ -58,7 +58,7 @@ export class Ring {
   readonly #timer: Timer;
   readonly #mediaBranch: string;
   #fork: Fork;
-  #offer: Promise<string> | undefined;
+  readonly #offers = new Map<string, Promise<string>>();
   #settle: (outcome: RingOutcome) => void = () => undefined;
 
   constructor(call: Call, options: RingOptions) {
@@ -92,7 +92,7 @@ export class Ring {
     if (!this.open || this.#contacts.has(mark) || this.#branches.size >= maxBranches) return;
     this.#contacts.add(mark);
     const leg = this.#call.newLeg(this.#options.party, target.endpoint);
-    leg.branch = this.#mediaBranch;
+    leg.branch = this.#mediaBranch + (familyAt(target.endpoint) === 'IP6' ? '6' : '');
     this.#branches.set(leg.id, { leg, target, outgoing: undefined, earlySdp: undefined });
     this.#step({ kind: 'join', branch: leg.id });
   }
@@ -147,7 +147,7 @@ export class Ring {
     const { target, leg } = branch;
     if (target === undefined) return;
     try {
-      leg.local = await this.#sharedOffer();
+      leg.local = await this.#sharedOffer(leg);
     } catch (error) {
       this.#call.log.warn({ error: String(error) }, 'no offer from the media engine');
       return this.#failed(branch, { status: 500, reason: 'No media available', contacts: [] });
@@ -169,16 +169,20 @@ export class Ring {
     return undefined;
   }
 
-  /** One offer serves all: the winner alone is connected. */
-  #sharedOffer(): Promise<string> {
+  /** One offer serves all of an address family: the winner alone is connected. */
+  #sharedOffer({ branch, endpoint }: Leg): Promise<string> {
+    const made = this.#offers.get(branch);
+    if (made !== undefined) return made;
     const { media } = this.#call;
     const { from, party } = this.#options;
     const talking = this.#call.phase === 'talking' && party.leg?.state === 'active' ? party.leg : undefined;
-    this.#offer ??=
+    const family = familyAt(endpoint);
+    const offer =
       talking === undefined
-        ? media.offer(from, this.#mediaBranch)
-        : media.offerBeside(from, this.#mediaBranch, talking);
-    return this.#offer;
+        ? media.offer(from, branch, family)
+        : media.offerBeside(from, branch, talking, family);
+    this.#offers.set(branch, offer);
+    return offer;
   }
 
   #headers({ endpoint }: Target): Headers {

@@ -65,6 +65,12 @@ const isSpeech = ({ name }: Codec): boolean => !/^(telephone-event|cn|red)\//.te
 const audio = (sdp: string): readonly string[] =>
   parse(sdp).media.find((section) => kindOf(section) === 'audio' && isActive(section)) ?? [];
 
+export type AddressFamily = 'IP4' | 'IP6';
+
+/** The address family of the first connection line (RFC 8866 §5.7); `undefined` without one. */
+export const familyOf = (sdp: string): AddressFamily | undefined =>
+  /^c=IN (IP[46]) /m.exec(sdp)?.[1] as AddressFamily | undefined;
+
 /** The codecs of the first audio line, in order of preference. */
 export const audioCodecs = (sdp: string): readonly Codec[] => codecsOf(audio(sdp));
 
