@@ -12,6 +12,7 @@ import { parseDtmfLog } from './features/dtmf.ts';
 import { Keypads } from './features/keypad.ts';
 import { ColdRoutesByApi } from './features/cold-route.ts';
 import { onInvite } from './features/on-invite.ts';
+import { Rescues } from './features/rescues.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 
@@ -43,11 +44,14 @@ export function createCore(parts: CoreParts): Core {
       connected: (call, leg) => keypads.connected(call, leg),
       info: (call, leg, request) => keypads.info(call, leg, request),
       refer: (call, leg, request) => transfer(pushing, call, leg, request),
+      alive: (leg) => rescues.alive(leg),
+      gone: (call, leg) => rescues.gone(call, leg),
     },
   };
   const pushing = { directory, bindings, coldRoutes, settings, rings, calls };
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
+  const rescues = new Rescues(pushing, context);
   let accepting = true;
   const enter = wayIn({
     directory,
@@ -75,7 +79,7 @@ export function createCore(parts: CoreParts): Core {
     events: context.events,
     ...callControl(calls, flips, keypads),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
-    dtmfLog: (datagram) => told(context, keypads, datagram),
+    dtmfLog: (datagram) => told(datagram, context, keypads, rescues),
     drain: (seconds) => {
       accepting = false;
       return drained(calls, context, seconds);
@@ -85,12 +89,18 @@ export function createCore(parts: CoreParts): Core {
 }
 
 /** A digit, or what became of a stream. */
-function told({ announcements }: CallContext, keypads: Keypads, datagram: Uint8Array): void {
+function told(
+  datagram: Uint8Array,
+  { announcements }: CallContext,
+  keypads: Keypads,
+  rescues: Rescues,
+): void {
   const event = parseDtmfLog(datagram);
   if (event !== undefined) return keypads.heard(event);
   const announcement = parseAnnouncement(datagram);
-  if (announcement !== undefined) announcements.heard(announcement);
-  return undefined;
+  if (announcement === undefined) return undefined;
+  announcements.heard(announcement);
+  return rescues.announced(announcement);
 }
 
 const mayTouch = (call: Call, asker: Asker): boolean =>

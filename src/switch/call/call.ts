@@ -28,6 +28,10 @@ export type CallContext = {
     /** Whether the INFO was a digit, and has been answered. */
     info(call: Call, leg: Leg, request: InDialogRequest): boolean;
     refer(call: Call, leg: Leg, request: InDialogRequest): void;
+    /** Something came from a leg's phone. */
+    alive(leg: Leg): void;
+    /** The signaling gave a leg up without a BYE from its phone; whether the call goes on all the same. */
+    gone(call: Call, leg: Leg): boolean;
   };
 };
 
@@ -40,6 +44,8 @@ export type Party = {
   next: Leg | undefined;
   /** While somebody rings for it: what to do when its leg ends before that is decided. */
   awaited: (() => void) | undefined;
+  /** Its device is lost, and may be replaced for a while. */
+  lost: boolean;
 };
 
 /** Who keeps the calls. */
@@ -48,6 +54,15 @@ export interface CallKeeper {
   concerns(call: Call, userId: string): void;
   ended(call: Call): void;
 }
+
+const newParty = (side: Side, identity: Identity): Party => ({
+  side,
+  identity,
+  leg: undefined,
+  next: undefined,
+  awaited: undefined,
+  lost: false,
+});
 
 export const normalClearing: Reason = { cause: 200, text: 'Call ended' };
 
@@ -88,20 +103,8 @@ export class Call {
     this.id = context.random.hex(16);
     this.context = context;
     this.domain = who.callee.domain;
-    this.caller = {
-      side: 'caller',
-      identity: who.caller,
-      leg: undefined,
-      next: undefined,
-      awaited: undefined,
-    };
-    this.callee = {
-      side: 'callee',
-      identity: who.callee,
-      leg: undefined,
-      next: undefined,
-      awaited: undefined,
-    };
+    this.caller = newParty('caller', who.caller);
+    this.callee = newParty('callee', who.callee);
     this.media = new MediaSession(context.engine, this.id);
     this.log = context.log.child({ call: this.id });
     this.#keeper = keeper;
@@ -187,6 +190,7 @@ export class Call {
     if (party === undefined || this.phase === 'ended') return;
     if (party.leg === leg && party.next !== undefined) return;
     if (party.leg === leg && party.awaited !== undefined) return party.awaited();
+    if (party.leg === leg && isGivenUp(reason) && this.context.phone.gone(this, leg)) return;
     if (party.next === leg) {
       party.next = undefined;
       return;
@@ -236,11 +240,21 @@ export class Call {
       ...optional('endedBy', this.#endedBy),
       ...optional('ended', this.#ended),
       legs: this.legs.map((leg) => leg.view()),
-      flips: [...this.flips],
+      flips: this.phase === 'ended' ? this.flips.map(over) : [...this.flips],
       decisions: [...this.decisions],
     };
   }
 }
+
+/** A flip that the end of its call cut short. */
+const over = (flip: FlipView): FlipView =>
+  flip.result === 'moved' || flip.result === 'failed'
+    ? flip
+    : { ...flip, result: 'failed', reason: 'The call ended' };
+
+/** What both signaling engines say of a dialog that they ended themselves (RFC 4028 §10, RFC 3261 §13.3.1.4). */
+const isGivenUp = (reason: Reason | undefined): boolean =>
+  /session.*expired|ack timeout/i.test(reason?.text ?? '');
 
 const optional = <K extends string, V>(key: K, value: V | undefined): { [k in K]?: V } =>
   value === undefined ? {} : ({ [key]: value } as { [k in K]: V });

@@ -7,8 +7,14 @@ import type { DialogListener, InDialogRequest, SessionChange } from './signaling
 /** What a leg's phone may do while it talks. Each leg is negotiated on its own: the other phone is never asked along. */
 export const listenTo = (call: Call, leg: Leg): DialogListener => ({
   ended: (reason) => call.legEnded(leg, reason),
-  changed: (change) => void call.operations.run(() => sessionChanged(call, leg, change)),
-  requested: (request) => void requested(call, leg, request),
+  changed: (change) => {
+    call.context.phone.alive(leg);
+    void call.operations.run(() => sessionChanged(call, leg, change));
+  },
+  requested: (request) => {
+    call.context.phone.alive(leg);
+    void requested(call, leg, request);
+  },
 });
 
 /** A re-INVITE or UPDATE: a refresh, a hold, another address, other codecs. */

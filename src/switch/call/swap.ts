@@ -70,5 +70,5 @@ function giveUp(call: Call, party: Party, next: Leg, old: Leg | undefined): void
   // An INVITE that has no answer yet is refused by whoever brought it, with the reason that it failed for.
   if (next.dialog === undefined) next.over(notMoved);
   else next.end(notMoved);
-  if (old === undefined || old.state === 'ended') call.end(party.side, notMoved);
+  if (old === undefined || (old.state === 'ended' && !party.lost)) call.end(party.side, notMoved);
 }

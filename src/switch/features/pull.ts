@@ -65,23 +65,24 @@ export function candidates(
   puller: DeviceEndpoint,
   only: ((endpoint: DeviceEndpoint) => boolean) | undefined,
 ): Candidate<Pullable>[] {
-  const isSource = (leg: Leg | undefined): leg is Leg =>
+  // A device that was lost may be the one that comes back for its call.
+  const isSource = (leg: Leg | undefined, isLost = false): leg is Leg =>
     leg?.endpoint.kind === 'device' &&
     leg.endpoint.user.id === puller.user.id &&
-    leg.endpoint.device.id !== puller.device.id &&
+    (isLost || leg.endpoint.device.id !== puller.device.id) &&
     (only === undefined || only(leg.endpoint));
   return calls.ofUser(puller.user.id).flatMap((call): Candidate<Pullable>[] => {
     const { startedAt } = call;
     if (call.phase === 'talking')
       return [call.caller, call.callee]
-        .filter((party) => isSource(party.leg))
+        .filter((party) => isSource(party.leg, party.lost))
         .map((party) => ({
           what: { call, party, legs: party.leg === undefined ? [] : [party.leg] },
           state: call.other(party).leg?.holds || party.leg?.holds ? ('held' as const) : ('talking' as const),
           startedAt,
         }));
     if (call.phase !== 'ringing') return [];
-    const ringing = (call.ringing?.legs ?? []).filter(isSource);
+    const ringing = (call.ringing?.legs ?? []).filter((leg) => isSource(leg));
     if (ringing.length > 0)
       return [{ what: { call, party: call.callee, legs: ringing }, state: 'ringing', startedAt }];
     // The user's own call that still rings elsewhere.

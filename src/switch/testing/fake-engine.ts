@@ -8,6 +8,8 @@ export class FakeEngine implements MediaEngine {
   readonly live = new Set<string>();
   /** Tags whose device has sent RTP; `*` stands for all. */
   readonly heard = new Set<string>();
+  /** Packets of each tag, where a test counts them. */
+  readonly packets = new Map<string, number>();
   /** Commands that fail from now on. */
   readonly broken = new Set<string>();
   #port = 30_000;
@@ -35,7 +37,7 @@ export class FakeEngine implements MediaEngine {
     const entries = [...known]
       .filter((tag): tag is string => typeof tag === 'string')
       .map((tag) => {
-        const packets = this.heard.has('*') || this.heard.has(tag) ? 1 : 0;
+        const packets = this.packets.get(tag) ?? (this.heard.has('*') || this.heard.has(tag) ? 1 : 0);
         return [tag, { medias: [{ streams: [{ stats: { packets } }] }] }];
       });
     return Object.fromEntries(entries);

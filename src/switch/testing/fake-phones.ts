@@ -45,6 +45,8 @@ export class FakeDialog implements Dialog {
   /** Why we ended it. */
   bye_: Reason | undefined | 'none' = 'none';
   reinvites: string[] = [];
+  /** What it answers requests with; 0 does not answer. */
+  answersWith = 200;
   requests: { method: string; headers: Headers; body: string }[] = [];
   #listener: DialogListener | undefined;
   #hungUp = false;
@@ -67,7 +69,8 @@ export class FakeDialog implements Dialog {
 
   request(method: string, options: { headers?: Headers; body?: string }) {
     this.requests.push({ method, headers: options.headers ?? {}, body: options.body ?? '' });
-    return Promise.resolve({ status: 200, reason: 'OK' });
+    const { answersWith: status } = this;
+    return status === 0 ? new Promise<never>(() => undefined) : Promise.resolve({ status, reason: 'OK' });
   }
 
   /** The phone hangs up. */
