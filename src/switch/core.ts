@@ -13,6 +13,7 @@ import { Keypads } from './features/keypad.ts';
 import { ColdRoutesByApi } from './features/cold-route.ts';
 import { onInvite } from './features/on-invite.ts';
 import { Rescues } from './features/rescues.ts';
+import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 
@@ -52,6 +53,7 @@ export function createCore(parts: CoreParts): Core {
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
+  watchSilence(calls, context, (call, leg) => void rescues.suspect(call, leg, 'silent'));
   let accepting = true;
   const enter = wayIn({
     directory,
@@ -61,11 +63,7 @@ export function createCore(parts: CoreParts): Core {
     context,
     calls,
     rings,
-    rate: new CallRate({
-      clock,
-      perSecond: settings.limits.callsPerSecond,
-      burst: settings.limits.callBurst,
-    }),
+    rate: rateOf(context),
     accepting: () => accepting,
     authenticate: parts.authenticate,
     features: onInvite({ calls, directory, coldRoutes, settings, context }),
@@ -101,6 +99,10 @@ function told(
   if (announcement === undefined) return undefined;
   announcements.heard(announcement);
   return rescues.announced(announcement);
+}
+
+function rateOf({ clock, settings: { limits } }: CallContext): CallRate {
+  return new CallRate({ clock, perSecond: limits.callsPerSecond, burst: limits.callBurst });
 }
 
 const mayTouch = (call: Call, asker: Asker): boolean =>

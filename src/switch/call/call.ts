@@ -188,13 +188,14 @@ export class Call {
     if (!leg.over(reason)) return;
     const party = this.partyOf(leg);
     if (party === undefined || this.phase === 'ended') return;
-    if (party.leg === leg && party.next !== undefined) return;
-    if (party.leg === leg && party.awaited !== undefined) return party.awaited();
-    if (party.leg === leg && isGivenUp(reason) && this.context.phone.gone(this, leg)) return;
-    if (party.next === leg) {
-      party.next = undefined;
-      return;
-    }
+    if (party.next === leg) party.next = undefined;
+    else this.#speakerEnded(party, leg, reason);
+  }
+
+  #speakerEnded(party: Party, leg: Leg, reason: Reason | undefined): void {
+    if (party.next !== undefined) return;
+    if (party.awaited !== undefined) return party.awaited();
+    if (isGivenUp(reason) && this.context.phone.gone(this, leg)) return;
     this.end(party.side, reason ?? normalClearing);
   }
 

@@ -15,5 +15,7 @@ export interface MediaEngine {
   ): Promise<NgReply>;
   /** Whether some node answered lately. */
   readonly alive: boolean;
+  /** Whether it tells of its own accord who is heard and who fell silent. */
+  readonly announces?: boolean;
   close(): void;
 }

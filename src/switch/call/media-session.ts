@@ -93,6 +93,11 @@ export class MediaSession {
     return legAudio(await this.command('query', {}), tag);
   }
 
+  async audioOfAll(tags: readonly string[]): Promise<readonly LegAudio[]> {
+    const reply = await this.command('query', {});
+    return tags.map((tag) => legAudio(reply, tag));
+  }
+
   /** Rejects once the session is closed: a command that comes late must not bring the call back to life. */
   command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
     if (this.#state === 'closed' && name !== 'delete')

@@ -13,6 +13,8 @@ export type MediaEngineOptions = {
   /** One try; there are two. */
   readonly timeoutMs?: number;
   readonly pingSeconds?: number;
+  /** Whether its log tells of more than digits, as the embedded relay's does. */
+  readonly announces?: boolean;
 };
 
 type Method = (port: number, host: string, fields: object) => Promise<NgReply>;
@@ -54,6 +56,7 @@ class Rtpengine implements MediaEngine {
   readonly #nodes: readonly Node[];
   readonly #options: MediaEngineOptions;
   readonly #timeoutMs: number;
+  readonly announces: boolean;
   readonly #placed = new Map<string, Node>();
   #next = 0;
   #closed = false;
@@ -61,6 +64,7 @@ class Rtpengine implements MediaEngine {
 
   constructor(options: MediaEngineOptions) {
     this.#options = options;
+    this.announces = options.announces ?? false;
     this.#timeoutMs = options.timeoutMs ?? 1000;
     this.#client = new Client({ timeout: this.#timeoutMs }) as never;
     this.#client.on('error', (error) => options.log.warn({ error: String(error) }, 'media engine client'));

@@ -2,17 +2,24 @@ import assert from 'node:assert/strict';
 import { VirtualClock } from '../../testing/index.ts';
 import type { CallView } from '../call/call-view.ts';
 import { defaultSettings } from '../call/settings.ts';
+import { FakeEngine } from '../testing/fake-engine.ts';
 import type { FakeDialog, FakeIncoming } from '../testing/fake-phones.ts';
 import { settle, World } from '../testing/world.ts';
 
 describe('rescue of a call whose device died (X14)', () => {
   let world: World;
   let ended: CallView | undefined;
-  const begin = async (rescueSeconds = 30) => {
+  const begin = async (rescueSeconds = 30, announces = true) => {
+    const engine = new FakeEngine();
+    engine.announces = announces;
     const { features } = defaultSettings;
-    world = await World.create(new VirtualClock(), {
-      features: { ...features, rescue: { seconds: rescueSeconds } },
-    });
+    world = await World.create(
+      new VirtualClock(),
+      {
+        features: { ...features, rescue: { seconds: rescueSeconds } },
+      },
+      engine,
+    );
     world.engine.heard.add('*');
     ended = undefined;
     world.core.events.on('ended', (view) => (ended = view));
@@ -242,6 +249,27 @@ describe('rescue of a call whose device died (X14)', () => {
     assert.equal(call()?.flips.length, 2);
     await world.pass(31_000);
     assert.equal(world.core.calls.size, 0);
+  });
+
+  it('where the media engine does not tell, it is asked: a leg that sends nothing for 20 s is looked after', async () => {
+    world.close();
+    await begin(30, false);
+    const { far, desk } = await talking();
+    const tags = { caller: tagOf('caller'), callee: tagOf('callee') };
+    desk.answersWith = 0;
+    let sent = 100;
+    const speaking = async (ms: number, ...sides: ('caller' | 'callee')[]) => {
+      for (let passed = 0; passed < ms; passed += 1000) {
+        sent += 50;
+        for (const side of sides) world.engine.packets.set(tags[side], sent);
+        await world.pass(1000);
+      }
+    };
+    await speaking(40_000, 'caller', 'callee');
+    assert.deepEqual([desk.requests.length, call()?.flips.length], [0, 0]);
+    await speaking(40_000, 'caller');
+    assert.equal(call()?.flips[0]?.kind, 'rescue');
+    assert.deepEqual(far.dialog.requests, []);
   });
 
   it('with 0 seconds the call ends at once', async () => {

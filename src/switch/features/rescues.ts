@@ -69,8 +69,8 @@ export class Rescues {
     this.#asked.delete(leg);
     if (!this.#speaks(call, leg)) return;
     if (!there) void this.#lost(call, leg, why);
-    // Muted, perhaps: it is asked again as long as nothing is heard of it.
-    else
+    // Muted, perhaps: it is asked again as long as nothing is heard of it. Who announces silence does so once.
+    else if (this.#context.engine.announces)
       this.#asked.set(
         leg,
         this.#context.clock.after(againMs, () => {

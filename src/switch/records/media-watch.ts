@@ -23,6 +23,10 @@ export class MediaWatch implements MediaEngine {
     return this.#engine.alive;
   }
 
+  get announces(): boolean {
+    return this.#engine.announces ?? false;
+  }
+
   async command(name: string, fields: Fields): Promise<NgReply> {
     const callId = fields['call-id'];
     if (name !== 'delete' || callId === undefined) return this.#engine.command(name, fields);

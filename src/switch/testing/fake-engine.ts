@@ -3,6 +3,7 @@ import { MediaFailure, type MediaEngine, type NgReply } from '../call/media-engi
 /** Says what a media engine would, keeps what it was asked, and counts packets as the test tells it to. */
 export class FakeEngine implements MediaEngine {
   readonly alive = true;
+  announces = true;
   readonly commands: { readonly name: string; readonly fields: Readonly<Record<string, unknown>> }[] = [];
   /** Call ids that it has media for. */
   readonly live = new Set<string>();

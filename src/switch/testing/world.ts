@@ -25,15 +25,16 @@ export const settle = async (): Promise<void> => {
 export class World {
   readonly clock: TestClock;
   readonly phones = new FakeSignaling();
-  readonly engine = new FakeEngine();
+  readonly engine: FakeEngine;
   readonly directory = new MemoryDirectoryStore();
   readonly bindings: MemoryBindingStore;
   readonly coldRoutes = new MemoryColdRouteStore();
   readonly core: Core;
   #ids = 0;
 
-  constructor(clock: TestClock, settings: Partial<SwitchSettings> = {}) {
+  constructor(clock: TestClock, settings: Partial<SwitchSettings> = {}, engine = new FakeEngine()) {
     this.clock = clock;
+    this.engine = engine;
     const random: Random = {
       hex: (bytes) => (++this.#ids).toString(16).padStart(bytes * 2, '0'),
       unit: () => 0.5,
@@ -53,8 +54,12 @@ export class World {
     });
   }
 
-  static async create(clock: TestClock, settings: Partial<SwitchSettings> = {}): Promise<World> {
-    const world = new World(clock, settings);
+  static async create(
+    clock: TestClock,
+    settings: Partial<SwitchSettings> = {},
+    engine = new FakeEngine(),
+  ): Promise<World> {
+    const world = new World(clock, settings, engine);
     await world.directory.putDomain({ name: domain, aliases: [] });
     for (const user of ['100', '200']) {
       await world.directory.putUser({ id: `u${user}`, domain, extension: user, name: `User ${user}` });
