@@ -43,6 +43,8 @@ export class Egress {
   #frame: number;
   /** How far the timestamps run ahead of real time, in their own units, from rounding to whole frames. */
   #lead = 0;
+  /** Whether the next step is a change of source, which says nothing of how long frames are. */
+  #stepped = false;
 
   constructor(clockRate: number) {
     this.clockRate = clockRate;
@@ -100,6 +102,7 @@ export class Egress {
     const due = elapsed - this.#lead;
     const advance = Math.max(1, Math.round(due / this.#frame)) * this.#frame;
     this.#lead = advance - due;
+    this.#stepped = true;
     return (this.timestamp + advance) >>> 0;
   }
 
@@ -127,10 +130,11 @@ export class Egress {
     this.octets += length;
     const ahead = sequenceAhead(this.sequence, sequence);
     if (ahead <= 0) return;
-    if (ahead === 1) {
+    if (ahead === 1 && !this.#stepped) {
       const frame = timestampAhead(this.timestamp, timestamp);
       if (frame > 0 && frame <= (this.clockRate * LONGEST_FRAME_MS) / 1000) this.#frame = frame;
     }
+    this.#stepped = false;
     if (timestamp !== this.timestamp || this.packets === 1) this.#timestampAt = now;
     this.sequence = sequence;
     this.timestamp = timestamp;

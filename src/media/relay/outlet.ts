@@ -35,20 +35,25 @@ export class Outlet {
     if (!route.open) return;
     const from = rtpPayloadType(packet);
     const type = route.payloadTypes[from]!;
-    if (type === DROP) return;
-    const { party } = route.source;
-    const event = route.source.isEvent(from);
-    if (party.blocked && !event) return;
+    if (type === DROP || (route.source.party.blocked && !route.source.isEvent(from))) return;
     if (this.current !== route && !this.#turnTo(route)) return;
     if (this.#performance !== undefined) {
       route.mapping.mapped = false;
       return;
     }
-    if (type === TRANSCODE) return this.#transcode(route, packet, from, now);
-    if (type === SCALE) return this.#scale(route, packet, from, now);
-    if (!event) {
+    if (type >= 0) this.#relay(route, packet, headerLength, now);
+    else if (type === TRANSCODE) this.#transcode(route, packet, from, now);
+    else if (type === SCALE) this.#scale(route, packet, from, now);
+  }
+
+  /** A packet that needs no more than other numbers. */
+  #relay(route: Route, packet: Buffer, headerLength: number, now: number): void {
+    const from = rtpPayloadType(packet);
+    const type = route.payloadTypes[from]!;
+    const { source } = route;
+    if (!source.isEvent(from)) {
       this.payloadType = type;
-      if (party.silenced) return this.#hush(route, packet, headerLength, now);
+      if (source.party.silenced) return this.#hush(route, packet, headerLength, now);
     }
     if (type !== from) setRtpPayloadType(packet, type);
     this.egress.clockRate = route.clockRates[from]!;
