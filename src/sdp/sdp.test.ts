@@ -22,16 +22,28 @@ import {
 } from './index.ts';
 
 const text = [
-  ...['v=0', 'o=ada 7 8 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 'b=AS:84', 't=0 0', 'a=x-session:1'],
-  ...[
-    'm=audio 4000 RTP/AVP 8 0 111 101',
-    'a=rtpmap:111 opus/48000/2',
-    'a=fmtp:111 useinbandfec=1',
-    'a=x-unknown',
-  ],
-  ...['a=rtpmap:101 telephone-event/8000', 'a=ptime:30', 'a=sendonly', 'a=rtcp:4009', 'a=rtcp-mux'],
-  ...['m=video 5000/2 RTP/SAVP 96', 'i=camera', 'c=IN IP6 2001:db8::1', 'a=rtpmap:96 H264/90000'],
-  ...['m=application 0 UDP/BFCP *', ''],
+  'v=0',
+  'o=ada 7 8 IN IP4 192.0.2.1',
+  's=-',
+  'c=IN IP4 192.0.2.1',
+  'b=AS:84',
+  't=0 0',
+  'a=x-session:1',
+  'm=audio 4000 RTP/AVP 8 0 111 101',
+  'a=rtpmap:111 opus/48000/2',
+  'a=fmtp:111 useinbandfec=1',
+  'a=x-unknown',
+  'a=rtpmap:101 telephone-event/8000',
+  'a=ptime:30',
+  'a=sendonly',
+  'a=rtcp:4009',
+  'a=rtcp-mux',
+  'm=video 5000/2 RTP/SAVP 96',
+  'i=camera',
+  'c=IN IP6 2001:db8::1',
+  'a=rtpmap:96 H264/90000',
+  'm=application 0 UDP/BFCP *',
+  '',
 ].join('\r\n');
 
 describe('sdp: documents (RFC 8866)', () => {
@@ -59,7 +71,7 @@ describe('sdp: documents (RFC 8866)', () => {
     const codecs = codecsOf(audio);
     assert.deepEqual(
       codecs.map((c) => `${c.payloadType} ${c.name}/${c.clockRate}/${c.channels}`),
-      [...['8 PCMA/8000/1', '0 PCMU/8000/1', '111 opus/48000/2', '101 telephone-event/8000/1']],
+      ['8 PCMA/8000/1', '0 PCMU/8000/1', '111 opus/48000/2', '101 telephone-event/8000/1'],
     );
     assert.equal(codecs[2]!.parameters, 'useinbandfec=1');
     assert.ok(sameCodec(codecs[2]!, { ...codecs[2]!, payloadType: 96, name: 'OPUS' }));
