@@ -64,11 +64,11 @@ export const localScenarios = (): string => {
 export const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true });
 
 /** Ends a child process and waits for its end. */
-export const end = (child: ChildProcess): Promise<void> =>
+export const end = (child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> =>
   new Promise((done) => {
     if (child.exitCode !== null || child.signalCode !== null) return done();
     child.once('exit', () => done());
-    child.kill('SIGKILL');
+    child.kill(signal);
   });
 
 /** Starts the engine with the settings of one of the fixture's servers; resolves when it says that it listens. */

@@ -28,7 +28,11 @@ childProcess.exec = (command, callback) => {
   throw new Error(`the suite runs a command that has no local stand-in: ${command}`);
 };
 
-let peers = 0;
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+process.on('SIGTERM', () => process.exit(1));
+
+let callers = 0;
 
 /** `docker run … drachtio/sipp sipp <arguments>` as a process with an address of its own. */
 childProcess.spawn = (command, args, options) => {
@@ -37,9 +41,13 @@ childProcess.spawn = (command, args, options) => {
     if (arg.startsWith('/tmp/scenarios/')) return path.join(scenarios, arg.slice('/tmp/scenarios/'.length));
     return arg === 'drachtio-sut' ? `${sut}:5060` : arg;
   });
+  // One with a name is called by it, at the usual port; any other calls, from wherever there is room.
   const name = args.includes('--name') ? args[args.indexOf('--name') + 1] : undefined;
-  peers += 1;
-  const address = name === undefined ? `127.29.1.${peers}` : hosts[name];
-  if (address === undefined) throw new Error(`the suite's host ${name} has no local address`);
-  return spawn(sipp, [...own, '-i', address, '-p', '5060'], { ...options, cwd: scenarios });
+  if (name !== undefined && hosts[name] === undefined) throw new Error(`no local address for ${name}`);
+  callers += 1;
+  const place = name === undefined ? ['-i', `127.29.1.${callers}`] : ['-i', hosts[name], '-p', '5060'];
+  const child = spawn(sipp, [...own, ...place], { ...options, cwd: scenarios });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
 };

@@ -37,7 +37,8 @@ const runSuite = async (settings: object, config: object): Promise<Outcome> => {
     assert.deepEqual(failures, [], output.slice(-12_000));
     assert.equal(code, 0, output.slice(-12_000));
   } finally {
-    await end(child);
+    // It ends the SIPps that it started.
+    await end(child, 'SIGTERM');
   }
   assert.doesNotMatch(output, /\d+ failing/, output);
   return {
@@ -57,7 +58,7 @@ describe("drachtio-srf's own test suite, as it ships, against this engine", func
   });
 
   after(async () => {
-    await Promise.all(children.map(end));
+    await Promise.all(children.map((child) => end(child)));
     if (scenarios !== '') remove(scenarios);
   });
 
