@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import Srf from 'drachtio-srf';
 import { silentLogger } from '../../src/base/index.ts';
 import { startSignalingEngine, type SignalingEngine } from '../../src/drachtio/index.ts';
@@ -93,6 +93,26 @@ describe('flows (RFC 5626 §5.3)', () => {
     assert.equal(ignored.tokens[0], 'NOK');
     const gone = await app.command('sip||\r\nOPTIONS sip:1001@phone.invalid;transport=tcp SIP/2.0\r\n\r\n');
     assert.equal(gone.tokens[0], 'NOK');
+  });
+});
+
+describe('transports', () => {
+  it('an engine that has TCP alone uses it for a URI that names no transport', async () => {
+    const callee = createServer();
+    callee.listen(0, '127.0.0.1');
+    await once(callee, 'listening');
+    const engine = await runEngine({ listen: ['tcp:127.0.0.1:0'], admin: { secret: 's' } }, silentLogger);
+    const app = await AdminClient.open(engine.admin.port, 's');
+    const called = once(callee, 'connection') as Promise<[Socket]>;
+    const { port } = callee.address() as AddressInfo;
+    const sent = await app.command(`sip||\r\nOPTIONS sip:x@127.0.0.1:${port} SIP/2.0\r\n\r\n`);
+    assert.deepEqual([sent.tokens[0], sent.tokens[3]], ['OK', 'tcp']);
+    const [socket] = await called;
+    assert.match(await read(socket, /\r\n\r\n/), /^OPTIONS .*\r\nVia: SIP\/2\.0\/TCP /m);
+    socket.destroy();
+    app.close();
+    await engine.close();
+    callee.close();
   });
 });
 
