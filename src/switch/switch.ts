@@ -1,11 +1,12 @@
 import type { Endpoint } from './call/endpoint.ts';
 import type { Incoming, Refusal } from './call/signaling.ts';
-import { allowedMethods } from './call/srf-dialog.ts';
+import { dialledOf } from './call/inspect.ts';
 import { SrfIncoming, SrfSignaling } from './call/srf-signaling.ts';
-import { asClient, type SrfClient } from './call/srf-types.ts';
+import { asClient } from './call/srf-types.ts';
 import { createCore } from './core.ts';
 import type { Switch, SwitchParts } from './index.ts';
 import { uriParts, type Authenticator } from './registrar/index.ts';
+import { otherRequests } from './requests.ts';
 
 /** Puts the switch on a drachtio-srf connection: from here on it answers what phones send, but for REGISTER. */
 export function createSwitch(parts: SwitchParts): Switch {
@@ -18,12 +19,14 @@ export function createSwitch(parts: SwitchParts): Switch {
   });
   srf.use('invite', (req, res) => {
     const incoming = new SrfIncoming(srf, req, res);
-    core.enter(incoming, uriParts(req.uri)?.user ?? '').catch((error: unknown) => {
+    const { dialled } = dialledOf(req.uri, uriParts(req.uri));
+    core.enter(incoming, dialled).catch((error: unknown) => {
       log.error({ error: error instanceof Error ? error.stack : String(error) }, 'INVITE not handled');
       incoming.refuse({ status: 500, reason: 'Internal error' });
     });
   });
-  otherRequests(srf);
+  const { directory, bindings, settings } = parts;
+  otherRequests(srf, { directory, bindings, authenticator, domain: settings.domain });
   return core;
 }
 
@@ -44,19 +47,4 @@ function authenticated(
   return result.kind === 'ok'
     ? { endpoint: { kind: 'device', user: result.user, device: result.device } }
     : result;
-}
-
-/** Requests outside dialogs that are no calls. */
-function otherRequests(srf: SrfClient): void {
-  srf.use('options', (_req, res) =>
-    res.send(200, { headers: { Allow: allowedMethods, Accept: 'application/sdp' } }),
-  );
-  for (const method of ['info', 'update', 'notify', 'bye'])
-    srf.use(method, (_req, res) => res.send(481, 'No such dialog', {}));
-  for (const method of ['subscribe', 'publish'])
-    srf.use(method, (_req, res) => res.send(489, 'Bad Event', {}));
-  for (const method of ['refer', 'message'])
-    srf.use(method, (_req, res) =>
-      res.send(405, 'Only within a call', { headers: { Allow: allowedMethods } }),
-    );
 }

@@ -273,20 +273,25 @@ export class Phone {
       readonly callId?: string;
     } = {},
   ): Promise<SipResponse> {
-    const uri = /^(sips?|tel):/.test(target) ? target : `sip:${target}@${this.domain}`;
+    const uri = /^[a-z][a-z0-9+.-]*:/i.test(target) ? target : `sip:${target}@${this.domain}`;
+    const given = new Set(options.headers?.map(({ name }) => name));
     const id = options.callId ?? crypto.randomUUID();
     const tag = crypto.randomUUID().slice(0, 8);
     return this.perform(() => {
-      const request = createRequest(method, uri, [
-        { name: 'Max-Forwards', value: '70' },
-        { name: 'From', value: `${this.identity};tag=${tag}` },
-        { name: 'To', value: `<${uri}>` },
-        { name: 'Call-ID', value: id },
-        { name: 'CSeq', value: `${++this.#sequence} ${method}` },
-        { name: 'Contact', value: this.contact },
-        { name: 'User-Agent', value: this.userAgent },
-        ...(options.headers ?? []),
-      ]);
+      const request = createRequest(
+        method,
+        uri,
+        [
+          { name: 'Max-Forwards', value: '70' },
+          { name: 'From', value: `${this.identity};tag=${tag}` },
+          { name: 'To', value: `<${uri}>` },
+          { name: 'Call-ID', value: id },
+          { name: 'CSeq', value: `${++this.#sequence} ${method}` },
+          { name: 'Contact', value: this.contact },
+          { name: 'User-Agent', value: this.userAgent },
+        ].filter(({ name }) => !given.has(name)),
+      );
+      for (const { name, value } of options.headers ?? []) request.headers.add(name, value);
       if (options.body !== undefined) request.body = Buffer.from(options.body);
       return { request, remote: this.outbound(uri) };
     });

@@ -1,4 +1,5 @@
 import type { Call, Party } from './call.ts';
+import { capabilities } from './capabilities.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
 import type { MediaParty } from './media-session.ts';
@@ -75,6 +76,5 @@ export function farParty(call: Call, party: Party): MediaParty {
 
 const answerHeaders = (far: Party) => ({
   ...connectedHeaders(far.identity),
-  Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
-  Supported: 'timer, replaces',
+  ...capabilities,
 });

@@ -1,14 +1,9 @@
 import { answerIncoming } from './answer.ts';
 import type { Call } from './call.ts';
+import { capabilities } from './capabilities.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
-import { SipFailure, type Headers } from './signaling.ts';
-
-/** What we say of ourselves in a 2xx. */
-export const capabilities: Headers = {
-  Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
-  Supported: 'timer, replaces',
-};
+import { SipFailure } from './signaling.ts';
 
 /**
  * Joins the leg that won with the caller: the media engine connects the two, and the caller gets its 200. `rungAs` is the

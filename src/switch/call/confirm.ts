@@ -1,4 +1,4 @@
-import { capabilities } from './bridge.ts';
+import { capabilities } from './capabilities.ts';
 import type { CallContext } from './call.ts';
 import { mediaRefusal, MediaSession } from './media-session.ts';
 import { announcerOffer, asAnswer, familyOf, withDirection } from './session-description.ts';

@@ -135,7 +135,7 @@ const common = {
 /** What a caller is told when the media engine refuses or is gone. */
 export function mediaRefusal(error: unknown): Refusal {
   const text = error instanceof Error ? error.message : String(error);
-  return /parse SDP|No SDP|codec/i.test(text)
+  return /SDP|codec/i.test(text)
     ? { status: 488, reason: 'Session description not usable' }
     : { status: 500, reason: 'No media available' };
 }

@@ -1,11 +1,13 @@
 import type { Timer } from '../../base/index.ts';
 import type { Binding } from '../../stores/index.ts';
 import type { Call, Party } from './call.ts';
+import { capabilities } from './capabilities.ts';
+import { samePhone } from '../registrar/index.ts';
 import { familyAt, type Endpoint, type Identity } from './endpoint.ts';
 import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from './fork.ts';
 import { callerHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
-import type { MediaParty } from './media-session.ts';
+import { mediaRefusal, type MediaParty } from './media-session.ts';
 import type { Dialog, Headers, InviteFailure, Outgoing, Reason, Route } from './signaling.ts';
 
 /** One contact to ring. */
@@ -26,6 +28,8 @@ export type RingOptions = {
   readonly late: (binding: Binding) => Target | undefined;
   /** Where a 3xx leads, within the directory; nowhere when it leads out of it. */
   readonly redirect: (contacts: readonly string[]) => readonly Target[];
+  /** Nothing reached the phone of that binding. */
+  readonly undelivered?: (binding: Binding) => void;
   /** The first 180, and the SDP of early media. */
   readonly announce: () => void;
   readonly earlyMedia: (sdp: string, leg: Leg) => void;
@@ -40,6 +44,9 @@ type Branch = {
   outgoing: Outgoing | undefined;
   earlySdp: string | undefined;
 };
+
+const bindingOf = (endpoint: Endpoint): Binding | undefined =>
+  endpoint.kind === 'device' ? endpoint.binding : undefined;
 
 const noAnswer: Reason = { cause: 408, text: 'No answer' };
 const maxBranches = 64;
@@ -90,11 +97,22 @@ export class Ring {
   join(target: Target): void {
     const mark = `${target.route.uri} ${target.route.proxy ?? ''}`;
     if (!this.open || this.#contacts.has(mark) || this.#branches.size >= maxBranches) return;
+    if (this.#ringsAlready(target)) return;
     this.#contacts.add(mark);
     const leg = this.#call.newLeg(this.#options.party, target.endpoint);
     leg.branch = this.#mediaBranch + (familyAt(target.endpoint) === 'IP6' ? '6' : '');
     this.#branches.set(leg.id, { leg, target, outgoing: undefined, earlySdp: undefined });
     this.#step({ kind: 'join', branch: leg.id });
+  }
+
+  /** A phone that has registered anew, with another contact, and rings at its old one. */
+  #ringsAlready({ endpoint }: Target): boolean {
+    const binding = bindingOf(endpoint);
+    if (binding === undefined) return false;
+    return [...this.#branches.values()].some(({ leg }) => {
+      const other = this.#fork.branches.get(leg.id) === 'ringing' ? bindingOf(leg.endpoint) : undefined;
+      return other !== undefined && samePhone(binding, other);
+    });
   }
 
   /** A device has registered: it rings too, when it is meant. */
@@ -150,11 +168,22 @@ export class Ring {
       leg.local = await this.#sharedOffer(leg);
     } catch (error) {
       this.#call.log.warn({ error: String(error) }, 'no offer from the media engine');
-      return this.#failed(branch, { status: 500, reason: 'No media available', contacts: [] });
+      return this.#failed(branch, { ...mediaRefusal(error), contacts: [] });
     }
     // It may have been decided meanwhile; a request that was never sent needs no CANCEL.
     if (leg.state === 'ended') return undefined;
-    branch.outgoing = this.#call.context.signaling.invite(
+    try {
+      branch.outgoing = this.#send(branch, target);
+    } catch (error) {
+      this.#call.log.warn({ error: String(error) }, 'INVITE not sent');
+      return this.#failed(branch, { status: 500, reason: 'Not to be called', contacts: [] });
+    }
+    return undefined;
+  }
+
+  #send(branch: Branch, target: Target): Outgoing {
+    const { leg } = branch;
+    return this.#call.context.signaling.invite(
       { route: target.route, sdp: leg.local, headers: this.#headers(target) },
       {
         provisional: ({ status, sdp, dialog }) => {
@@ -166,7 +195,6 @@ export class Ring {
         failed: (failure) => this.#failed(branch, failure),
       },
     );
-    return undefined;
   }
 
   /** One offer serves all of an address family: the winner alone is connected. */
@@ -191,8 +219,7 @@ export class Ring {
     return {
       ...callerHeaders(far, endpoint.kind, callee),
       'Max-Forwards': String(maxForwards),
-      Allow: 'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER',
-      Supported: 'timer, replaces',
+      ...capabilities,
       ...headers,
     };
   }
@@ -210,6 +237,8 @@ export class Ring {
 
   #failed(branch: Branch, failure: InviteFailure): void {
     branch.leg.over({ cause: failure.status, text: failure.reason });
+    const binding = bindingOf(branch.leg.endpoint);
+    if (failure.undelivered === true && binding !== undefined) this.#options.undelivered?.(binding);
     if (failure.status >= 300 && failure.status < 400)
       for (const target of this.#options.redirect(failure.contacts)) this.join(target);
     this.#step({ kind: 'failed', branch: branch.leg.id, failure });

@@ -105,6 +105,8 @@ export type InviteFailure = {
   /** Contact URIs of a 3xx, best first. */
   readonly contacts: readonly string[];
   readonly retryAfter?: number;
+  /** It never came from the other side: nobody could be reached there. */
+  readonly undelivered?: boolean;
 };
 
 /** An INVITE that was sent. Cancelling after its end does nothing; a 200 that crosses still arrives as `answered`. */

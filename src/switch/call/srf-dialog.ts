@@ -1,3 +1,4 @@
+import { allowedMethods } from './capabilities.ts';
 import {
   reasonHeader,
   SipFailure,
@@ -11,10 +12,6 @@ import {
 } from './signaling.ts';
 import { parseReason, requestOf, sendArguments } from './srf-message.ts';
 import type { SrfDialog, SrfRequest, SrfResponse } from './srf-types.ts';
-
-/** What phones may send us inside a dialog; also what we say in Allow. */
-export const allowedMethods =
-  'INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, NOTIFY, REFER, SUBSCRIBE';
 
 type Deliver = (listener: DialogListener) => void;
 

@@ -27,13 +27,15 @@ const contactUris = (value: string | undefined): string[] =>
 function failureOf(error: unknown): InviteFailure {
   const sip = error as { status?: number; reason?: string; res?: SrfResponse; message?: string };
   if (typeof sip.status !== 'number')
-    return { status: 503, reason: sip.message ?? 'Service Unavailable', contacts: [] };
+    return { status: 503, reason: sip.message ?? 'Service Unavailable', contacts: [], undelivered: true };
   const retryAfter = Number.parseInt(sip.res?.get('Retry-After') ?? '', 10);
   return {
     status: sip.status,
     reason: sip.reason ?? '',
     contacts: sip.status < 400 ? contactUris(sip.res?.get('Contact')) : [],
     ...(Number.isNaN(retryAfter) ? {} : { retryAfter }),
+    // The engine's own responses have no source; 430 is said of a flow by who held it (RFC 5626 §11.5).
+    ...(sip.status === 430 || sip.res?.source_address === '' ? { undelivered: true } : {}),
   };
 }
 
@@ -179,7 +181,9 @@ export class SrfIncoming implements Incoming {
 
   progress(status: number, options: ResponseOptions = {}): void {
     if (this.#answered || this.cancelled) return;
-    this.#res.send(status, ...sendArguments(options));
+    // RFC 3262 §3: who insists on reliable ringing gets it; the engine repeats it until its PRACK comes.
+    const reliable = /\b100rel\b/i.test(this.#req.get('Require') ?? '') ? { Require: '100rel' } : {};
+    this.#res.send(status, ...sendArguments({ ...options, headers: { ...options.headers, ...reliable } }));
   }
 
   accept(sdp: string, headers: Headers, acked?: (sdp: string | undefined) => void): Promise<Dialog> {

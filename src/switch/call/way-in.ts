@@ -7,6 +7,8 @@ import {
   type RingPlan,
   type Stage,
 } from '../routing/plan.ts';
+import { isBareAddress } from '../directory/index.ts';
+import { deliveryFailed, uriParts } from '../registrar/index.ts';
 import { trunkAt } from '../trunks/trunks.ts';
 import { bridge } from './bridge.ts';
 import type { CallRate } from './call-rate.ts';
@@ -15,6 +17,7 @@ import type { Calls } from './calls.ts';
 import { identityOf, userOf, type Endpoint } from './endpoint.ts';
 import { better } from './fork.ts';
 import { asksPrivacy, fromHeader } from './identity.ts';
+import { inspect } from './inspect.ts';
 import type { Leg } from './leg.ts';
 import { mediaRefusal } from './media-session.ts';
 import { Ring, type RingOutcome } from './ring.ts';
@@ -56,6 +59,8 @@ export function wayIn(parts: WayInParts): (incoming: Incoming, dialled: string) 
   const steps: readonly Step[] = [
     (attempt) => identify(parts, attempt),
     (attempt) => authenticate(parts, attempt),
+    (attempt) => inspect(attempt.incoming),
+    (attempt) => meansUs(parts, attempt),
     (attempt) => admit(parts, attempt),
     parts.features,
     (attempt) => route(parts, attempt),
@@ -72,11 +77,18 @@ export function wayIn(parts: WayInParts): (incoming: Incoming, dialled: string) 
       call: undefined,
       taken: false,
     };
-    for (const step of steps) {
-      // A CANCEL can come at any time, and each step may have taken some.
-      if (incoming.cancelled || attempt.taken) return;
-      const refusal = await step(attempt);
-      if (refusal !== undefined) return refuse(attempt, refusal);
+    try {
+      for (const step of steps) {
+        // A CANCEL can come at any time, and each step may have taken some.
+        if (incoming.cancelled || attempt.taken) return;
+        const refusal = await step(attempt);
+        if (refusal !== undefined) return refuse(attempt, refusal);
+      }
+    } catch (error) {
+      // A fault of ours: the caller hears of it, and nothing of the call stays behind.
+      const { log } = attempt.call ?? parts.context;
+      log.error({ error: error instanceof Error ? error.stack : String(error) }, 'INVITE not handled');
+      refuse(attempt, { status: 500, reason: 'Internal error' });
     }
   };
 }
@@ -108,6 +120,14 @@ function authenticate(parts: WayInParts, attempt: Attempt): Refusal | undefined 
   attempt.caller = result.endpoint;
   attempt.domain = userOf(result.endpoint)?.domain ?? attempt.domain;
   return undefined;
+}
+
+/** RFC 3261 §16.5, for who is no open relay: other people's domains are called by other ways. */
+function meansUs(parts: WayInParts, { incoming, caller, domain }: Attempt): Refusal | undefined {
+  const host = uriParts(incoming.uri)?.host;
+  if (caller?.kind !== 'device' || host === undefined) return undefined;
+  if (isBareAddress(host) || parts.directory.domain(host)?.name === domain) return undefined;
+  return { status: 404, reason: 'No such domain here' };
 }
 
 function admit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
@@ -188,8 +208,7 @@ async function ringInTurn(
       call.rings();
     }
     // oxlint-disable-next-line no-await-in-loop -- one stage after the other is the point
-    const outcome = await current.result;
-    parts.rings.delete(current);
+    const outcome = await current.result.finally(() => parts.rings.delete(current));
     if (outcome.kind === 'won' || call.phase === 'ended') return outcome;
     best = better(best, outcome.failure);
   }
@@ -213,6 +232,7 @@ function openRing({ parts, attempt, call, rungAs: from }: Ringing, stage: Stage)
     maxForwards,
     late: (binding) => stage.late(binding),
     redirect: (contacts) => redirectTargets(parts, call.domain, contacts),
+    undelivered: (binding) => void deliveryFailed(parts.bindings, binding),
     announce: () => {
       call.caller.leg?.incoming?.progress(180);
       call.rings();

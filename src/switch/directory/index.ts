@@ -1,5 +1,5 @@
 export { digestHash, type DigestAlgorithm } from './credentials.ts';
-export { domainOfHost } from './domains.ts';
+export { domainOfHost, isBareAddress } from './domains.ts';
 export { hashPin, pinMatches } from './pin.ts';
 export {
   seedDirectory,

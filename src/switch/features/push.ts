@@ -8,6 +8,7 @@ import { Ring, type RingOutcome, type Target } from '../call/ring.ts';
 import { farParty } from '../call/answer.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { swap } from '../call/swap.ts';
+import { deliveryFailed } from '../registrar/index.ts';
 import {
   isRefusal,
   planFor,
@@ -165,6 +166,7 @@ export class Push {
       headers: this.#own && this.#chosen && autoAnswer ? answerByItself(call.domain) : {},
       late: (binding) => stage.late(binding),
       redirect: (contacts) => redirectTargets(this.#parts, call.domain, contacts),
+      undelivered: (binding) => void deliveryFailed(this.#parts.bindings, binding),
       announce: () => this.#announced(),
       earlyMedia: () => this.#announced(),
     });

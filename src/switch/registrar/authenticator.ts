@@ -114,6 +114,17 @@ export class Authenticator {
     return { kind: 'ok', user: account.user, device: this.#deviceOf(request, flow, account) };
   }
 
+  /** Whether an unauthenticated request is to be answered: a registered phone's always, a stranger's sparingly. */
+  admits(request: SipRequest): boolean {
+    const flow = flowOf(request);
+    return this.isRegistered(flow) || this.#options.guard.admit(flow.address);
+  }
+
+  /** Whether a phone has registered over this flow. */
+  isRegistered(flow: Flow): boolean {
+    return this.#options.bindings.ofFlow(flow).length > 0;
+  }
+
   #challenge(request: SipRequest, realm: string, stale: boolean): Refusal {
     const { nonces, guard, policy } = this.#options;
     if (!guard.admit(flowOf(request).address))

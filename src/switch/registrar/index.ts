@@ -7,7 +7,7 @@ export {
 } from './authenticator.ts';
 export { Nonces, type NonceOptions } from './nonces.ts';
 export { PhonePinger, type PhonePingerOptions } from './phone-pinger.ts';
-export { deliveryFailed, onePerPhone } from './reach.ts';
+export { deliveryFailed, onePerPhone, samePhone } from './reach.ts';
 export { Registrar, type RegisterAnswer, type RegistrarOptions, type RegistrarPolicy } from './registrar.ts';
 export { uriParts, type UriParts } from './header-values.ts';
 export { flowOf, type SipRequest, type SipResponse } from './request.ts';

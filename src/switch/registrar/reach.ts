@@ -17,6 +17,16 @@ export function onePerPhone(bindings: readonly Binding[]): readonly Binding[] {
 }
 
 /**
+ * Whether two registrations are one phone's: it says so by its instance (RFC 5626 §4.1), else by the Contact, or by the
+ * Call-ID that it keeps over its registrations (RFC 3261 §10.2).
+ */
+export function samePhone(a: Binding, b: Binding): boolean {
+  if (a.deviceId !== b.deviceId) return false;
+  if (a.instance !== undefined || b.instance !== undefined) return a.instance === b.instance;
+  return a.contact === b.contact || a.callId === b.callId;
+}
+
+/**
  * Call it when a request to a binding could not be delivered (refused by the transport, or 430 of RFC 5626). Over a
  * connection that is final, and the binding goes; a UDP phone may come back, so its binding lasts until it expires.
  * Yields whether it went: not when it was refreshed after `binding` was looked up.

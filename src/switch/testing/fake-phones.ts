@@ -174,7 +174,7 @@ export class FakeIncoming implements Incoming {
   readonly method = 'INVITE';
   readonly callId = next('call');
   readonly remoteTag = next('theirs');
-  readonly uri = 'sip:switch.invalid';
+  readonly uri = 'sip:pbx.test';
   readonly source: Flow = { protocol: 'udp', address: '192.0.2.9', port: 5060 };
   readonly endpoint: Endpoint;
   readonly body: string;
