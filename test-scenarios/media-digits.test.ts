@@ -95,6 +95,32 @@ describe('media: digits', () => {
     assert.ok(!a.packets.some((p) => p.payloadType === 96));
   });
 
+  it('counts durations in the clock of the other leg (48 kHz events, RFC 4733 §2.1)', async () => {
+    const c = await kit.phone({ name: 'c' });
+    const a = await kit.phone({ name: 'a', eventPayloadType: 110 });
+    const sides = { 'call-id': 'wide', 'from-tag': 'c', flags: ['port-latching'] };
+    const wide = a.sdp().replace('110 telephone-event/8000', '110 telephone-event/48000');
+    const forA = await kit.sdp('offer', { ...sides, sdp: c.sdp() });
+    const forC = await kit.sdp('answer', { ...sides, 'to-tag': 'a', sdp: wide });
+    c.start(forC);
+    a.start(forA);
+    await Promise.all([c.hears(5, 'a'), a.hears(5, 'c')]);
+    await c.press('6', { duration: 100 });
+    await a.until(() => a.digits === '6', 'the digit');
+    assert.deepEqual(a.digitDurations, [4800]);
+    await a.hears(5, 'c');
+    const heard = a.analyse();
+    assert.deepEqual(
+      [heard.sequenceBreaks, heard.missing, heard.ssrcChanges],
+      [0, 0, 0],
+      JSON.stringify(heard),
+    );
+    const audio = a.audio();
+    const span = (audio.at(-1)!.timestamp - audio[0]!.timestamp) / 8;
+    const real = audio.at(-1)!.arrival - audio[0]!.arrival;
+    assert.ok(Math.abs(span - real) < 60, `${span} ms of timestamps in ${real} ms`);
+  });
+
   it('S0-23 hears the tones of a phone that has no telephone events', async () => {
     const c = await kit.phone({ name: 'c' });
     const a = await kit.phone({ name: 'a' });

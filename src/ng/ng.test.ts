@@ -135,7 +135,8 @@ describe('ng: server and client', () => {
     });
     const answers = exchange(server, ['k d7:command4:pinge', 'k d7:command4:pinge', 'k2 garbage'], 3);
     // The refusal of the third shows that the two before it have arrived.
-    while (runs === 0) await new Promise((resolve) => setImmediate(resolve));
+    const started = () => runs > 0;
+    while (!started()) await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     finish({ result: 'late' });
     const got = await answers;

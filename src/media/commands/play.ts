@@ -1,13 +1,13 @@
 import { ngNumber, ngText, type NgDictionary } from '../../ng/index.ts';
 import { digitEvent } from '../../rtp/index.ts';
-import { isTelephoneEvent, type SdpCodec } from '../../sdp/index.ts';
+import { isTelephoneEvent } from '../../sdp/index.ts';
 import { Player, type Sound } from '../links/player.ts';
 import { Presser, type Press } from '../links/presser.ts';
 import { clipMs, clipOf, clipSound, toneSound, type Clip } from '../links/sounds.ts';
-import { isTranscodable } from '../relay/codec-choice.ts';
 import type { Outlet } from '../relay/outlet.ts';
 import type { Party } from '../relay/party.ts';
 import type { Relay } from '../relay/relay.ts';
+import { codecFor } from '../relay/route.ts';
 import type { Stream } from '../relay/stream.ts';
 import { needCall, Refusal } from './refusal.ts';
 import { needTarget } from './target.ts';
@@ -61,12 +61,6 @@ function pieceOf(relay: Relay, request: NgDictionary): Piece {
 /** Streams that can be played to: audio that its party receives, held or not. */
 const audioOf = (party: Party): Stream[] =>
   party.streams.filter((s) => s.kind === 'audio' && s.isRtp && s.ports !== undefined && !s.rejected);
-
-/** The codec that the far end hears already, else the first of its own that can be made here. */
-function codecFor(stream: Stream): SdpCodec | undefined {
-  const current = stream.codecs.find((c) => c.payloadType === stream.outlet.payloadType);
-  return current !== undefined && isTranscodable(current) ? current : stream.codecs.find(isTranscodable);
-}
 
 /** Ends what `play media` began. */
 export function stopMedia(relay: Relay, request: NgDictionary): NgDictionary {

@@ -20,10 +20,6 @@ export class EventScaler {
     this.#payloadType = payloadType;
   }
 
-  get clockRate(): number {
-    return this.#to;
-  }
-
   /** Rewrites a packet; `place` tells where in the outgoing stream a press that begins now lies. */
   rewrite(packet: Buffer, headerLength: number, place: () => number): void {
     const timestamp = rtpTimestamp(packet);

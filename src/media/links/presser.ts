@@ -64,8 +64,10 @@ export class Presser implements Performance {
     const { clockRate } = this.#codec;
     const { random } = stream.party.call;
     const number = () => Math.floor(random.unit() * 0x1_0000_0000);
-    if (!egress.started) egress.begin(number(), number() & 0xffff, number());
-    egress.clockRate = clockRate;
+    if (!egress.started) {
+      egress.begin(number(), number() & 0xffff, number());
+      egress.clockRate = clockRate;
+    }
     this.#generator = new TelephoneEventGenerator({ ...press, clockRate, ptime: FRAME_MS });
     this.#timestamp = egress.nextTimestamp(now);
     this.#dueAt = now;

@@ -76,26 +76,25 @@ export class Transcoder {
     this.#tools = undefined;
   }
 
-  /** Transcodes one packet; what is made of it, and of losses before it, goes to `emit`. */
-  push(packet: Buffer, emit: (packet: Buffer) => void): void {
+  /**
+   * Transcodes one packet, before which `lost` others never came; what is made of it, and of those, goes to `emit`.
+   */
+  push(packet: Buffer, lost: number, emit: (packet: Buffer) => void): void {
     const tools = this.#tools;
-    if (tools === undefined) return;
-    if (!this.#follow(packet)) return;
-    const lost = sequenceAhead(this.#sequence, rtpSequence(packet)) - 1;
-    if (lost > 0 && lost <= MOST_CONCEALED && this.#frame > 0) this.#conceal(tools, lost, emit);
-    this.#outTimestamp =
-      (this.#outTimestamp +
-        Math.round(
-          (timestampAhead(this.#timestamp, rtpTimestamp(packet)) * this.to.clockRate) / this.from.clockRate,
-        )) >>>
-      0;
+    if (tools === undefined || !this.#follow(packet)) return;
+    const timestamp = rtpTimestamp(packet);
+    const ahead = timestampAhead(this.#timestamp, timestamp);
+    this.#outTimestamp += Math.round((ahead * this.to.clockRate) / this.from.clockRate);
+    this.#outTimestamp >>>= 0;
+    this.#timestamp = timestamp;
     this.#sequence = rtpSequence(packet);
-    this.#timestamp = rtpTimestamp(packet);
+    if (lost > 0 && lost <= MOST_CONCEALED && this.#frame > 0) this.#conceal(tools, lost, emit);
     const payload = packet.subarray(rtpHeaderLength(packet), rtpPayloadEnd(packet));
     const count = tools.decoder.decode(payload, this.#decoded);
     if (count === 0) return;
     this.#frame = count;
-    emit(this.#encode(tools, count, { marker: rtpMarker(packet), sequence: this.#sequence }));
+    const header = { marker: rtpMarker(packet), sequence: this.#sequence, timestamp: this.#outTimestamp };
+    emit(this.#encode(tools, count, header));
   }
 
   /** Keeps to one source; late packets have no place any more, a new source starts anew. */
@@ -110,30 +109,28 @@ export class Transcoder {
     return true;
   }
 
+  /** Fills the places right before the packet that is here. */
   #conceal(tools: Tools, lost: number, emit: (packet: Buffer) => void): void {
-    for (let i = 0; i < lost; i++) {
+    const step = Math.round((this.#frame * this.to.clockRate) / tools.decoder.sampleRate);
+    for (let behind = lost; behind > 0; behind--) {
       tools.decoder.conceal(this.#decoded.subarray(0, this.#frame));
-      const step = Math.round((this.#frame * this.from.clockRate) / this.#sampleClock(tools));
-      this.#sequence = (this.#sequence + 1) & 0xffff;
-      this.#timestamp = (this.#timestamp + step) >>> 0;
-      this.#outTimestamp =
-        (this.#outTimestamp + Math.round((step * this.to.clockRate) / this.from.clockRate)) >>> 0;
-      emit(this.#encode(tools, this.#frame, { marker: false, sequence: this.#sequence }));
+      const sequence = (this.#sequence - behind) & 0xffff;
+      const timestamp = (this.#outTimestamp - behind * step) >>> 0;
+      emit(this.#encode(tools, this.#frame, { marker: false, sequence, timestamp }));
     }
   }
 
-  #sampleClock(tools: Tools): number {
-    return tools.decoder.sampleRate;
-  }
-
-  #encode(tools: Tools, count: number, header: { marker: boolean; sequence: number }): Buffer {
+  #encode(
+    tools: Tools,
+    count: number,
+    header: { marker: boolean; sequence: number; timestamp: number },
+  ): Buffer {
     const made = tools.resampler.process(this.#decoded.subarray(0, count), this.#resampled);
     const length = tools.encoder.encode(this.#resampled.subarray(0, made), this.#payload);
     const out = Buffer.allocUnsafe(RTP_HEADER_LENGTH + length);
     writeRtpHeader(out, {
       ...header,
       payloadType: this.to.payloadType,
-      timestamp: this.#outTimestamp,
       ssrc: this.#ssrc,
     });
     this.#payload.copy(out, RTP_HEADER_LENGTH, 0, length);

@@ -35,7 +35,8 @@ export class Outlet {
     if (!route.open) return;
     const from = rtpPayloadType(packet);
     const type = route.payloadTypes[from]!;
-    if (type === DROP || (route.source.party.blocked && !route.source.isEvent(from))) return;
+    if (type === DROP) return this.skip(route);
+    if (route.source.party.blocked && !route.source.isEvent(from)) return;
     if (this.current !== route && !this.#turnTo(route)) return;
     if (this.#performance !== undefined) {
       route.mapping.mapped = false;
@@ -53,10 +54,11 @@ export class Outlet {
     const { source } = route;
     if (!source.isEvent(from)) {
       this.payloadType = type;
+      // The stream's clock is that of its audio; events may count in another (RFC 4733 §2.1).
+      this.egress.clockRate = route.clockRates[from]!;
       if (source.party.silenced) return this.#hush(route, packet, headerLength, now);
     }
     if (type !== from) setRtpPayloadType(packet, type);
-    this.egress.clockRate = route.clockRates[from]!;
     this.egress.rewrite(packet, route.mapping, now);
     this.send(packet);
   }
@@ -81,7 +83,7 @@ export class Outlet {
   #transcode(route: Route, packet: Buffer, from: number, now: number): void {
     const transcoder = route.transcoder(from);
     if (transcoder === undefined) return;
-    transcoder.push(packet, (made) => {
+    transcoder.push(packet, route.source.lost, (made) => {
       if (route.source.party.silenced) {
         const length = silence(made, rtpHeaderLength(made), transcoder.to.name);
         if (length < 0) return this.skip(route);
@@ -99,7 +101,6 @@ export class Outlet {
     if (scaler === undefined) return;
     const { egress } = this;
     if (!egress.started) return;
-    egress.clockRate = scaler.clockRate;
     scaler.rewrite(packet, rtpHeaderLength(packet), () => egress.nextTimestamp(now));
     egress.place(packet, now);
     // The source's own numbers continue behind what was sent in the meantime.

@@ -37,6 +37,7 @@ export class Route {
   open = false;
   readonly #transcoders = new Map<number, Transcoder>();
   readonly #scalers = new Map<number, EventScaler>();
+  #meaning: string | undefined;
 
   constructor(source: Stream, sink: Stream, kind: RouteKind) {
     this.source = source;
@@ -50,12 +51,20 @@ export class Route {
   refresh(): void {
     const { source, sink } = this;
     this.open = sends(source.direction) && receives(sink.direction) && !sink.held && sink.ports !== undefined;
+    const meaning = [source.told, source.codecs, sink.told, sink.codecs].map(describeCodecs).join('|');
+    // A description that says the same again must not cost the sound that is being made.
+    if (meaning === this.#meaning) return;
+    this.#meaning = meaning;
     this.close();
     for (let type = 0; type < 128; type++) {
       const mapped = mapPayloadType(source, sink, type);
       this.payloadTypes[type] = mapped;
       this.clockRates[type] = sink.codecs.find((c) => c.payloadType === mapped)?.clockRate ?? 8000;
     }
+    // Made now, so that it is ready when the first packet comes.
+    const first = source.codecs.find((c) => !isTelephoneEvent(c) && !isComfortNoise(c));
+    if (this.open && first !== undefined && this.payloadTypes[first.payloadType] === TRANSCODE)
+      this.transcoder(first.payloadType);
   }
 
   /** What makes the sink's sound of this payload type; undefined where the sink has no codec for it. */
@@ -63,7 +72,7 @@ export class Route {
     const known = this.#transcoders.get(payloadType);
     if (known !== undefined) return known;
     const from = codecSent(this.source, payloadType);
-    const to = this.sink.codecs.find(isTranscodable);
+    const to = codecFor(this.sink);
     if (from === undefined || to === undefined) return undefined;
     const made = new Transcoder(from, to);
     this.#transcoders.set(payloadType, made);
@@ -90,6 +99,19 @@ export class Route {
     this.#transcoders.clear();
     this.#scalers.clear();
   }
+}
+
+const describeCodecs = (codecs: readonly SdpCodec[]) =>
+  codecs.map((c) => `${c.payloadType} ${c.name}/${c.clockRate}/${c.channels}`).join();
+
+/** The codec to make sound in for a sink: the one it hears already, else the first that was agreed on, else its first. */
+export function codecFor(sink: Stream): SdpCodec | undefined {
+  const own = sink.codecs.filter(isTranscodable);
+  return (
+    own.find((c) => c.payloadType === sink.outlet.payloadType) ??
+    own.find((c) => sink.told.some((t) => sameCodec(t, c))) ??
+    own[0]
+  );
 }
 
 /** The telephone events that go with the audio a sink takes first. */

@@ -58,6 +58,9 @@ export class Stream {
   /** The payload type last received that was not an event; -1 before the first. */
   payloadType = -1;
   reception = new ReceptionStatistics(8000);
+  /** How many packets are missing right before the one that came last; negative for a late one. */
+  lost = 0;
+  #sequence = 0;
   readonly digits: Digits;
   readonly reports: ControlReports;
   readonly outlet: Outlet;
@@ -206,9 +209,12 @@ export class Stream {
   #note(packet: Buffer, headerLength: number, now: number): boolean {
     const ssrc = rtpSsrc(packet);
     const type = rtpPayloadType(packet);
-    if (ssrc !== this.reception.ssrc) this.#begin(ssrc, type);
+    if (ssrc !== this.reception.ssrc) this.#begin(ssrc, type, rtpSequence(packet));
+    const sequence = rtpSequence(packet);
+    this.lost = ((sequence - this.#sequence - 1) << 16) >> 16;
+    if (this.lost >= 0) this.#sequence = sequence;
     this.reception.octets += packet.length;
-    this.reception.receive(rtpSequence(packet), rtpTimestamp(packet), now);
+    this.reception.receive(sequence, rtpTimestamp(packet), now);
     if (this.#events[type] === 1) {
       this.digits.event(packet, headerLength, now);
       return !this.party.digitsBlocked;
@@ -221,10 +227,11 @@ export class Stream {
     return !(this.digits.sounding && this.party.digitsBlocked);
   }
 
-  #begin(ssrc: number, type: number): void {
+  #begin(ssrc: number, type: number, sequence: number): void {
     this.reports.sourceChanged();
     this.reception = new ReceptionStatistics(codecSent(this, type)?.clockRate ?? 8000);
     this.reception.ssrc = ssrc;
+    this.#sequence = (sequence - 1) & 0xffff;
     this.digits.reset();
   }
 
