@@ -124,15 +124,17 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
     protocol,
     formats: to.told.map((codec) => String(codec.payloadType)),
     lines: [
-      ...kept.filter((line) => line.type !== 'a'),
+      ...kept.filter((line) => !isPacketTime(line)),
       ...codecLines(to.told),
-      ...kept.filter((line) => line.type === 'a'),
       { type: 'a', value: options.direction ?? directionOf(sdp, media) },
       ...rtcpLines(from, to, options),
       ...cryptoLines(to, options),
+      ...kept.filter(isPacketTime),
     ],
   };
 }
+
+const isPacketTime = (line: SdpLine) => attributeName(line) === 'ptime';
 
 /** RFC 4568: all of our suites in an offer, the one that was chosen in an answer. */
 function cryptoLines(to: Stream, options: DescribeOptions): SdpLine[] {

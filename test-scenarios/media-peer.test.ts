@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { ngDictionary, ngText, type NgClient, type NgDictionary } from '../src/ng/index.ts';
+import { needRtpengine, Rtpengine } from '../src/testing/index.ts';
+import { MediaKit } from './media-kit.ts';
+
+/** Ports as letters in the order in which they come, so that two engines can be compared. */
+function withoutPorts(sdp: string): string {
+  const seen: string[] = [];
+  return sdp.replaceAll(/(?<=^m=\w+ |^a=rtcp:)[1-9]\d*/gm, (port) => {
+    const base = String(Number(port) & ~1);
+    if (!seen.includes(base)) seen.push(base);
+    return `${String.fromCodePoint(65 + seen.indexOf(base))}${Number(port) % 2 === 0 ? '' : '+1'}`;
+  });
+}
+
+const audio = (port: number, more: readonly string[] = [], formats = '0 8 101') =>
+  [
+    'v=0',
+    'o=- 1545997027 1 IN IP4 198.51.100.1',
+    's=tester',
+    't=0 0',
+    `m=audio ${port} RTP/AVP ${formats}`,
+    'c=IN IP4 198.51.100.1',
+    'a=rtpmap:101 telephone-event/8000',
+    'a=fmtp:101 0-15',
+    ...more,
+    '',
+  ].join('\r\n');
+
+const session = audio(3000)
+  .replace('c=IN IP4 198.51.100.1\r\n', '')
+  .replace('t=0 0', 'c=IN IP4 198.51.100.1\r\nt=0 0');
+const ids = { 'from-tag': 'c' };
+const to = { ...ids, 'to-tag': 'a' };
+const plain = { 'transport-protocol': 'RTP/AVP', ICE: 'remove', flags: ['port-latching'] };
+
+type Step = readonly [command: string, body: NgDictionary];
+const stories: Readonly<Record<string, readonly Step[]>> = {
+  'offer and answer': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '8 101') }],
+  ],
+  'c= at session level': [
+    ['offer', { ...ids, ...plain, sdp: session }],
+    ['answer', { ...to, ...plain, sdp: session }],
+  ],
+  'origin replaced': [['offer', { ...ids, ...plain, replace: ['origin'], sdp: session }]],
+  'hold, and resume': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002) }],
+    ['offer', { ...to, ...plain, sdp: audio(3000, ['a=sendonly']) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=recvonly']) }],
+    ['offer', { ...to, ...plain, sdp: audio(3000, ['a=sendrecv']) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=sendrecv']) }],
+  ],
+  'no a=rtcp': [['offer', { ...ids, ...plain, flags: ['no-rtcp-attribute'], sdp: audio(3000) }]],
+  'rtcp-mux offered and taken': [
+    ['offer', { ...ids, ...plain, 'rtcp-mux': ['offer'], sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=rtcp-mux']) }],
+  ],
+  'rtcp-mux on both sides': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000, ['a=rtcp-mux']) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=rtcp-mux']) }],
+  ],
+  'rtcp-mux taken away': [
+    ['offer', { ...ids, ...plain, 'rtcp-mux': ['demux'], sdp: audio(3000, ['a=rtcp-mux']) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002) }],
+  ],
+  'a codec stripped': [['offer', { ...ids, ...plain, codec: { strip: ['PCMU'] }, sdp: audio(3000) }]],
+  'transcoding to what is not offered': [
+    ['offer', { ...ids, ...plain, codec: { transcode: ['G722'] }, sdp: audio(3000, [], '0 101') }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '9 101') }],
+  ],
+  'unknown attributes kept': [
+    [
+      'offer',
+      { ...ids, ...plain, sdp: audio(3000, ['a=ptime:20', 'a=x-made-up:1', 'a=silenceSupp:off - - - -']) },
+    ],
+  ],
+  'a second line refused': [
+    [
+      'offer',
+      {
+        ...ids,
+        ...plain,
+        sdp: `${audio(3000)}m=video 3004 RTP/AVP 99\r\nc=IN IP4 198.51.100.1\r\na=rtpmap:99 VP8/90000\r\n`,
+      },
+    ],
+    ['answer', { ...to, ...plain, sdp: `${audio(3002)}m=video 0 RTP/AVP 99\r\nc=IN IP4 198.51.100.1\r\n` }],
+  ],
+  'what is refused': [
+    ['offer', { ...ids }],
+    ['offer', { ...ids, sdp: 'foo' }],
+    ['offer', { sdp: audio(3000) }],
+    ['answer', { ...ids, sdp: audio(3000) }],
+    ['answer', { ...to, sdp: audio(3000) }],
+    ['query', {}],
+    ['delete', { ...ids }],
+    ['delete', { ...ids, flags: ['fatal'] }],
+    ['nonsense', {}],
+    ['block media', {}],
+    ['play media', { ...ids }],
+    ['start recording', {}],
+  ],
+  'what is refused in a call': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002) }],
+    ['block media', { 'from-tag': 'x' }],
+    ['play media', {}],
+    ['play media', { ...ids }],
+    ['play media', { ...ids, file: '/nowhere.wav' }],
+    ['stop media', {}],
+    ['play DTMF', { ...ids, code: '99' }],
+    ['play DTMF', { code: '1' }],
+    ['block DTMF', { ...ids }],
+    ['unblock DTMF', { ...ids }],
+    ['silence media', {}],
+    ['unsilence media', {}],
+  ],
+};
+
+/** Ways to delete the old device after a flip, or the call. */
+const deletions: Readonly<Record<string, NgDictionary>> = {
+  'from-tag a': { 'from-tag': 'a' },
+  'from-tag c, via-branch of a': { 'from-tag': 'c', 'via-branch': 'va' },
+  'from-tag c, to-tag a': { 'from-tag': 'c', 'to-tag': 'a' },
+  'from-tag c': { 'from-tag': 'c' },
+  'no tag': {},
+};
+
+describe('media: the embedded relay beside rtpengine, command by command', () => {
+  let peer: Rtpengine;
+  let theirs: NgClient;
+  let kit: MediaKit;
+  before(async function () {
+    needRtpengine(this);
+    peer = await Rtpengine.start();
+    theirs = peer.client();
+    kit = await MediaKit.start();
+  });
+  after(async () => {
+    await kit?.close();
+    await theirs?.close();
+    await peer?.close();
+  });
+
+  const told = (reply: NgDictionary) => ({
+    result: reply['result'],
+    reason: reply['error-reason'],
+    warning: reply['warning'],
+    sdp: withoutPorts(ngText(reply, 'sdp') ?? ''),
+  });
+
+  for (const [title, steps] of Object.entries(stories))
+    it(`M-07 says the same: ${title}`, async () => {
+      for (const [command, body] of steps) {
+        const request = { 'call-id': title, ...body };
+        const expected = told(await theirs.request(command, request));
+        assert.deepEqual(
+          told(await kit.client.request(command, request)),
+          expected,
+          `${command} ${JSON.stringify(body)}`,
+        );
+      }
+    });
+
+  for (const [title, request] of Object.entries(deletions))
+    it(`M-07 removes the same after a flip: delete by ${title}`, async () => {
+      const id = `delete ${title}`;
+      const goesOn = async (client: NgClient) => {
+        const sides = { 'call-id': id, ...ids, ...plain };
+        for (const [tag, branch] of [
+          ['a', 'va'],
+          ['b', 'vb'],
+        ] as const) {
+          await client.request('offer', { ...sides, 'via-branch': branch, sdp: audio(3000) });
+          await client.request('answer', { ...sides, 'via-branch': branch, 'to-tag': tag, sdp: audio(3002) });
+        }
+        await client.request('delete', { 'call-id': id, 'delete-delay': 0, ...request });
+        return (await client.request('query', { 'call-id': id }))['result'] === 'ok';
+      };
+      const expected = await goesOn(theirs);
+      assert.equal(await goesOn(kit.client), expected);
+      if (!expected) return;
+      const tags = ngDictionary(await kit.ok('query', { 'call-id': id }), 'tags');
+      assert.deepEqual(Object.keys(tags).sort(), ['b', 'c']);
+    });
+});
