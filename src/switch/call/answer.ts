@@ -2,8 +2,8 @@ import type { Call, Party } from './call.ts';
 import { capabilities } from './capabilities.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
-import type { MediaParty } from './media-session.ts';
-import { asAnswer, audioCodecs, familyOf, withCodecs, withDirection } from './session-description.ts';
+import { offeringTo, type MediaParty } from './media-session.ts';
+import { asAnswer, audioCodecs, withCodecs, withDirection } from './session-description.ts';
 import { SipFailure } from './signaling.ts';
 
 /** No codec is common between a device that calls in and the party that it would talk to. */
@@ -28,7 +28,7 @@ export async function answerIncoming(
   const far = call.other(party);
   if (incoming === undefined || far.leg === undefined) throw new SipFailure(500, 'Nothing to answer with');
   const from = farParty(call, party);
-  const offer = await call.media.offer(from, leg.branch, familyOf(leg.sdp));
+  const offer = await call.media.offer(from, leg.branch, offeringTo(from, leg.sdp));
   if (leg.sdp !== '') return answerOffer(call, { far, from, leg, offer, acked });
   // RFC 3264 §4: the INVITE had no offer, so our 200 has one and the ACK brings the answer.
   leg.local = offer;

@@ -1,7 +1,7 @@
 import { capabilities } from './capabilities.ts';
 import type { CallContext } from './call.ts';
-import { mediaRefusal, MediaSession } from './media-session.ts';
-import { announcerOffer, asAnswer, familyOf, withDirection } from './session-description.ts';
+import { mediaRefusal, MediaSession, offeringTo } from './media-session.ts';
+import { announcerOffer, asAnswer, withDirection } from './session-description.ts';
 import { SipFailure, type Dialog, type Incoming, type Refusal } from './signaling.ts';
 import { toneMs, tones, type Tone } from './tones.ts';
 
@@ -68,7 +68,7 @@ async function prepared(
 ): Promise<Prepared | undefined> {
   const announcer = { tag: random.hex(8), sdp: announcerOffer };
   const tag = random.hex(8);
-  const offer = await media.offer(announcer, tag, familyOf(incoming.body));
+  const offer = await media.offer(announcer, tag, offeringTo(announcer, incoming.body));
   const taken = (sdp: string) => media.answer(announcer, tag, { tag, sdp });
   // The announcer takes nothing in; the phone need not know, and keeps its way through a NAT open.
   const both = (sdp: string) => withDirection(sdp, 'sendrecv');

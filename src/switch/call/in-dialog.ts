@@ -52,8 +52,11 @@ async function renegotiated(call: Call, leg: Leg, said: string): Promise<string>
   const party = call.partyOf(leg);
   const far = party === undefined ? undefined : call.other(party).leg;
   if (far === undefined) throw new Error('No SDP: nobody to talk to yet');
-  if (!shareCodec(said, far.sdp)) throw new Error('No common codec');
   const answer = await call.media.renegotiate({ tag: leg.tag, sdp: said }, far);
+  if (!shareCodec(answer, said)) {
+    await call.media.renegotiate(leg, far);
+    throw new Error('No common codec');
+  }
   leg.sdp = said;
   return withDirection(answer, answerTo[directionOf(said)]);
 }

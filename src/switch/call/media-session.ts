@@ -1,10 +1,26 @@
 import { legAudio, type LegAudio } from './leg-audio.ts';
 import { MediaFailure, type MediaEngine, type NgReply } from './media-engine.ts';
-import { familyOf, type AddressFamily } from './session-description.ts';
+import { asAnswerToKeys } from './sdes.ts';
+import {
+  audioProtocol,
+  familyOf,
+  shareCodec,
+  speechCodecs,
+  type AddressFamily,
+} from './session-description.ts';
 import type { Refusal } from './signaling.ts';
 
 /** A leg as the media engine knows it: its tag, and the session description that it last sent. */
 export type MediaParty = { readonly tag: string; readonly sdp: string };
+
+/** How a device is to be offered something; what is left out is plain RTP in the offerer's own terms. */
+export type Offering = {
+  readonly family?: AddressFamily;
+  /** `RTP/SAVP` with keys in the description (RFC 4568). */
+  readonly protocol?: string;
+  /** Codecs to offer besides the offerer's own, which the engine makes out of those. */
+  readonly transcode?: readonly string[];
+};
 
 /**
  * One call's media. The far party of whatever happens is always the one that offers, in its own words, and each device
@@ -14,8 +30,8 @@ export type MediaParty = { readonly tag: string; readonly sdp: string };
 export class MediaSession {
   readonly callId: string;
   readonly #engine: MediaEngine;
-  /** The address family that a branch was offered. */
-  readonly #families = new Map<string, AddressFamily>();
+  /** How each branch was offered, and what it was told. */
+  readonly #branches = new Map<string, { readonly how: Offering; told: string }>();
   #state: 'unused' | 'open' | 'closed' = 'unused';
 
   constructor(engine: MediaEngine, callId: string) {
@@ -23,17 +39,19 @@ export class MediaSession {
     this.callId = callId;
   }
 
-  /** Makes the SDP to offer to the device of `branch`, in the name of `from`, with addresses that the device can reach. */
-  async offer(from: MediaParty, branch: string, family?: AddressFamily): Promise<string> {
+  /** Makes the SDP to offer to the device of `branch`, in the name of `from`; the same way as before where none is given. */
+  async offer(from: MediaParty, branch: string, how?: Offering): Promise<string> {
     if (this.#state === 'unused') this.#state = 'open';
-    if (family !== undefined) this.#families.set(branch, family);
-    return this.#sdp('offer', {
+    const way = how ?? this.#branches.get(branch)?.how ?? {};
+    const told = await this.#sdp('offer', {
       ...common,
-      ...addresses(from, this.#families.get(branch)),
+      ...offering(from, way),
       'from-tag': from.tag,
       'via-branch': branch,
       sdp: from.sdp,
     });
+    this.#branches.set(branch, { how: way, told });
+    return told;
   }
 
   /**
@@ -44,12 +62,10 @@ export class MediaSession {
     from: MediaParty,
     branch: string,
     talking: MediaParty & { readonly branch: string },
-    family?: AddressFamily,
+    how?: Offering,
   ): Promise<string> {
-    const sdp = await this.offer(from, branch, family);
-    const again = { ...common, 'from-tag': from.tag, 'to-tag': talking.tag, 'via-branch': talking.branch };
-    await this.#sdp('offer', { ...again, ...addresses(from, familyOf(talking.sdp)), sdp: from.sdp });
-    await this.#sdp('answer', { ...again, ...addresses(talking, familyOf(from.sdp)), sdp: talking.sdp });
+    const sdp = await this.offer(from, branch, how);
+    await this.#again(from, talking, { 'via-branch': talking.branch });
     return sdp;
   }
 
@@ -61,15 +77,25 @@ export class MediaSession {
       'from-tag': from.tag,
       'to-tag': to.tag,
       'via-branch': branch,
-      sdp: to.sdp,
+      sdp: asAnswerToKeys(this.#branches.get(branch)?.told ?? '', to.sdp),
     });
   }
 
   /** A connected leg says something new (`from`); yields what answers it. The other leg is not asked. */
-  async renegotiate(from: MediaParty, to: MediaParty): Promise<string> {
-    const tags = { ...common, 'from-tag': from.tag, 'to-tag': to.tag };
-    await this.#sdp('offer', { ...tags, ...addresses(from, familyOf(to.sdp)), sdp: from.sdp });
-    return this.#sdp('answer', { ...tags, ...addresses(to, familyOf(from.sdp)), sdp: to.sdp });
+  renegotiate(from: MediaParty, to: MediaParty): Promise<string> {
+    return this.#again(from, to, {});
+  }
+
+  /** Says what both sides have said, to each the way it speaks itself. */
+  async #again(from: MediaParty, to: MediaParty, more: Readonly<Record<string, unknown>>): Promise<string> {
+    const tags = { ...common, ...more, 'from-tag': from.tag, 'to-tag': to.tag };
+    const told = await this.#sdp('offer', {
+      ...tags,
+      ...offering(from, offeringTo(from, to.sdp)),
+      sdp: from.sdp,
+    });
+    const sdp = asAnswerToKeys(told, to.sdp);
+    return this.#sdp('answer', { ...tags, ...addresses(to, familyOf(from.sdp)), sdp });
   }
 
   /** Takes one device out. Without delay: with one, rtpengine would go on forwarding what it sends. */
@@ -128,9 +154,31 @@ const addresses = (said: MediaParty, family: AddressFamily | undefined) =>
 const common = {
   flags: ['port-latching', 'trust-address', 'inject-DTMF'],
   replace: ['origin', 'session-connection'],
-  'transport-protocol': 'RTP/AVP',
   ICE: 'remove',
 };
+
+/** What the engine needs to know to offer `from` in that way. */
+const offering = (from: MediaParty, { family, protocol = 'RTP/AVP', transcode = [] }: Offering) => ({
+  ...addresses(from, family),
+  'transport-protocol': protocol,
+  ...(protocol.includes('/SAVP') ? { DTLS: 'off' } : {}),
+  ...(transcode.length === 0 ? {} : { codec: { transcode: transcode.map(asEngineNames) } }),
+});
+
+/** Engines know codecs by the names of RFC 3551, and tell upper from lower case in none but that one. */
+const asEngineNames = (codec: string): string =>
+  codec.startsWith('opus/') ? codec : codec.replace(/\/.*$/, '').toUpperCase();
+
+/** How `from` is to be offered to one who has said that much; an empty description has said nothing. */
+export function offeringTo(from: MediaParty, said: string): Offering {
+  const family = familyOf(said);
+  const common = said === '' || shareCodec(from.sdp, said);
+  return {
+    protocol: audioProtocol(said),
+    ...(family === undefined ? {} : { family }),
+    ...(common ? {} : { transcode: speechCodecs(said) }),
+  };
+}
 
 /** What a caller is told when the media engine refuses or is gone. */
 export function mediaRefusal(error: unknown): Refusal {

@@ -7,7 +7,7 @@ import { familyAt, type Endpoint, type Identity } from './endpoint.ts';
 import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from './fork.ts';
 import { callerHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
-import { mediaRefusal, type MediaParty } from './media-session.ts';
+import { mediaRefusal, type MediaParty, type Offering } from './media-session.ts';
 import type { Dialog, Headers, InviteFailure, Outgoing, Reason, Route } from './signaling.ts';
 
 /** One contact to ring. */
@@ -41,6 +41,8 @@ export type RingOutcome =
 type Branch = {
   readonly leg: Leg;
   readonly target: Target | undefined;
+  /** Which of `ways` it was offered. */
+  readonly way: number;
   outgoing: Outgoing | undefined;
   earlySdp: string | undefined;
 };
@@ -50,6 +52,20 @@ const bindingOf = (endpoint: Endpoint): Binding | undefined =>
 
 const noAnswer: Reason = { cause: 408, text: 'No answer' };
 const maxBranches = 64;
+
+/**
+ * What a device is offered, and then, while it answers that it cannot take that: codecs that the media engine can make
+ * out of the other party's, and SRTP with keys in the description (RFC 4568).
+ */
+const makeable = ['opus/48000/2', 'g722/8000', 'pcma/8000', 'pcmu/8000'];
+const ways: readonly Offering[] = [
+  {},
+  { transcode: makeable },
+  { transcode: makeable, protocol: 'RTP/SAVP' },
+];
+
+/** Not acceptable as it was offered (RFC 3261 §21.4.13, §21.4.26, §21.6.4). */
+const notAcceptable = new Set([415, 488, 606]);
 
 /**
  * Rings any number of contacts for one party. All that happens is fed to the fork, which alone decides; this class
@@ -99,9 +115,14 @@ export class Ring {
     if (!this.open || this.#contacts.has(mark) || this.#branches.size >= maxBranches) return;
     if (this.#ringsAlready(target)) return;
     this.#contacts.add(mark);
+    this.#add(target, 0);
+  }
+
+  #add(target: Target, way: number): void {
     const leg = this.#call.newLeg(this.#options.party, target.endpoint);
-    leg.branch = this.#mediaBranch + (familyAt(target.endpoint) === 'IP6' ? '6' : '');
-    this.#branches.set(leg.id, { leg, target, outgoing: undefined, earlySdp: undefined });
+    const family = familyAt(target.endpoint) === 'IP6' ? '6' : '';
+    leg.branch = `${this.#mediaBranch}${family}${way === 0 ? '' : `w${way}`}`;
+    this.#branches.set(leg.id, { leg, target, way, outgoing: undefined, earlySdp: undefined });
     this.#step({ kind: 'join', branch: leg.id });
   }
 
@@ -124,7 +145,7 @@ export class Ring {
   /** A device called in to take what rings. It answers like any other branch, and wins if nobody has yet. */
   take(leg: Leg): boolean {
     if (!this.open) return false;
-    this.#branches.set(leg.id, { leg, target: undefined, outgoing: undefined, earlySdp: undefined });
+    this.#branches.set(leg.id, { leg, target: undefined, way: 0, outgoing: undefined, earlySdp: undefined });
     this.#step({ kind: 'join', branch: leg.id });
     this.#step({ kind: 'answered', branch: leg.id });
     return this.#fork.branches.get(leg.id) === 'won';
@@ -165,7 +186,7 @@ export class Ring {
     const { target, leg } = branch;
     if (target === undefined) return;
     try {
-      leg.local = await this.#sharedOffer(leg);
+      leg.local = await this.#sharedOffer(leg, branch.way);
     } catch (error) {
       this.#call.log.warn({ error: String(error) }, 'no offer from the media engine');
       return this.#failed(branch, { ...mediaRefusal(error), contacts: [] });
@@ -198,17 +219,16 @@ export class Ring {
   }
 
   /** One offer serves all of an address family: the winner alone is connected. */
-  #sharedOffer({ branch, endpoint }: Leg): Promise<string> {
+  #sharedOffer({ branch, endpoint }: Leg, way: number): Promise<string> {
     const made = this.#offers.get(branch);
     if (made !== undefined) return made;
     const { media } = this.#call;
     const { from, party } = this.#options;
     const talking = this.#call.phase === 'talking' && party.leg?.state === 'active' ? party.leg : undefined;
     const family = familyAt(endpoint);
+    const how = { ...ways[way], ...(family === undefined ? {} : { family }) };
     const offer =
-      talking === undefined
-        ? media.offer(from, branch, family)
-        : media.offerBeside(from, branch, talking, family);
+      talking === undefined ? media.offer(from, branch, how) : media.offerBeside(from, branch, talking, how);
     this.#offers.set(branch, offer);
     return offer;
   }
@@ -241,6 +261,20 @@ export class Ring {
     if (failure.undelivered === true && binding !== undefined) this.#options.undelivered?.(binding);
     if (failure.status >= 300 && failure.status < 400)
       for (const target of this.#options.redirect(failure.contacts)) this.join(target);
-    this.#step({ kind: 'failed', branch: branch.leg.id, failure });
+    const again = this.#offerAnew(branch, failure);
+    // Its 606 was of the offer, and does not speak for the person's other devices.
+    this.#step({
+      kind: 'failed',
+      branch: branch.leg.id,
+      failure: again ? { ...failure, status: 488 } : failure,
+    });
+  }
+
+  /** A device that cannot take what it was offered is offered it in another way, as long as there is one. */
+  #offerAnew({ target, way }: Branch, { status }: InviteFailure): boolean {
+    const room = this.open && way + 1 < ways.length && this.#branches.size < maxBranches;
+    if (target === undefined || !notAcceptable.has(status) || !room) return false;
+    this.#add(target, way + 1);
+    return true;
   }
 }

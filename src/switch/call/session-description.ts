@@ -1,3 +1,5 @@
+import { agreeOnKeys } from './sdes.ts';
+
 /**
  * The little of SDP (RFC 8866) that the switch itself decides: which codecs two sides share, and what direction a
  * stream has. Addresses and ports are the media engine's work. Unknown lines are kept as they are.
@@ -43,6 +45,8 @@ const payloadTypes = (section: readonly string[]): number[] =>
 
 const kindOf = (section: readonly string[]): string => /^m=(\S+)/.exec(section[0] ?? '')?.[1] ?? '';
 
+const protocolOf = (section: readonly string[]): string => (section[0] ?? '').split(/\s+/)[2] ?? '';
+
 const isActive = (section: readonly string[]): boolean => !/^m=\S+ 0[ /]/.test(section[0] ?? '');
 
 function codecsOf(section: readonly string[]): Codec[] {
@@ -74,14 +78,19 @@ export const familyOf = (sdp: string): AddressFamily | undefined =>
 /** The codecs of the first audio line, in order of preference. */
 export const audioCodecs = (sdp: string): readonly Codec[] => codecsOf(audio(sdp));
 
+/** How the first audio line is carried: `RTP/AVP` where there is none. */
+export const audioProtocol = (sdp: string): string => protocolOf(audio(sdp)) || 'RTP/AVP';
+
+/** Names of the speech codecs as a media engine wants them, `opus/48000/2`. */
+export const speechCodecs = (sdp: string): string[] =>
+  audioCodecs(sdp)
+    .filter(isSpeech)
+    .map((codec) => codec.name);
+
 /** Whether both know at least one codec for speech. */
 export function shareCodec(a: string, b: string): boolean {
-  const names = new Set(
-    audioCodecs(a)
-      .filter(isSpeech)
-      .map((codec) => codec.name),
-  );
-  return audioCodecs(b).some((codec) => names.has(codec.name));
+  const names = new Set(speechCodecs(a));
+  return speechCodecs(b).some((name) => names.has(name));
 }
 
 /** Direction of the first audio line; `sendrecv` where nothing is said (RFC 8866 §6.7). The null address of old
@@ -177,9 +186,13 @@ function answerSection(own: readonly string[], wanted: readonly string[]): strin
   const order = (codec: Codec) => known.findIndex((k) => k.name === codec.name);
   const keep = common.toSorted((a, b) => order(a) - order(b)).map((codec) => codec.payloadType);
   const described = wanted.filter((line) => /^a=(rtpmap|fmtp):/.test(line));
-  const rest = own.slice(1).filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):/.test(line));
+  const rest = own.slice(1).filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb|crypto):/.test(line));
+  const keys = agreeOnKeys(own, wanted)?.ours;
+  // RFC 4568 §5.1.2: without a key that both have there is no stream.
+  if (keys === undefined && protocolOf(wanted).includes('/SAVP')) return undefined;
   const head = [(own[0] ?? '').split(/\s+/).slice(0, 3).join(' '), ...keep].join(' ');
-  return withPayloadTypes([head, ...described, ...rest], keep);
+  const secured = keys !== undefined && protocolOf(own).includes('/SAVP') ? [keys] : [];
+  return withPayloadTypes([head, ...described, ...rest, ...secured], keep);
 }
 
 /** Whether two descriptions say the same but for the origin line: a session refresh (RFC 4028 §7.4). */
