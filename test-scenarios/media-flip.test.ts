@@ -112,6 +112,33 @@ describe('media: a live flip, as the far party receives it', () => {
     assertSeamless(c, ['a']);
   });
 
+  it('S1-16 S1-63 the new device shares no codec with the far party: transcoded both ways, the far stream goes on', async () => {
+    const c = await kit.phone({ name: 'c' });
+    const a = await kit.phone({ name: 'a' });
+    const b = await kit.phone({ name: 'b', payloadType: 8 });
+    c.tone = [440];
+    b.tone = [1000];
+    const sides = { 'call-id': 'codecs', 'from-tag': 'c', ...LATCH };
+    const forA = await kit.sdp('offer', { ...sides, 'via-branch': 'va', sdp: c.sdp() });
+    c.start(await kit.sdp('answer', { ...sides, 'via-branch': 'va', 'to-tag': 'a', sdp: a.sdp() }));
+    a.start(forA);
+    await c.hears(5, 'a');
+    const codec = { mask: ['PCMU'], transcode: ['PCMA'] };
+    const forB = await kit.sdp('offer', { ...sides, 'via-branch': 'vb', codec, sdp: c.sdp() });
+    assert.match(forB, /RTP\/AVP 8 101/);
+    await kit.sdp('answer', { ...sides, 'via-branch': 'vb', 'to-tag': 'b', sdp: b.sdp() });
+    await b.until(() => b.toneShare(440) > 0.9, 'the far party at the new device');
+    assert.ok(b.packets.every((p) => p.payloadType === 8));
+    assert.equal(c.packets.filter((p) => p.who === undefined).length, 0);
+    b.start(forB);
+    await c.until(() => c.toneShare(1000) > 0.9, 'the new device at the far party');
+    await kit.ok('delete', { 'call-id': 'codecs', 'from-tag': 'a' });
+    await c.hears(5);
+    assertSeamless(c, ['a', '?']);
+    assert.ok(c.packets.every((p) => p.payloadType === 0));
+    assert.ok(b.analyse().ssrcChanges === 0 && b.analyse().sequenceBreaks === 0);
+  });
+
   it('anchors: ten flips to and fro, one stream', async () => {
     const { c, a, b } = await phones();
     await kit.call('ten', c, a);
