@@ -70,13 +70,7 @@ async function toneShare(of: SdpCodec, packets: readonly Buffer[]): Promise<numb
 /** A transcoder whose codecs are loaded. */
 async function ready(from: SdpCodec, to: SdpCodec): Promise<Transcoder> {
   const transcoder = new Transcoder(from, to);
-  const [probe] = await tonePackets(from, 1);
-  const heard: Buffer[] = [];
-  for (let tries = 0; heard.length === 0 && tries < 1000; tries++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    transcoder.push(probe!, 0, (packet) => heard.push(packet));
-  }
-  assert.equal(heard.length, 1);
+  await transcoder.ready;
   return transcoder;
 }
 
@@ -87,9 +81,9 @@ describe('media: transcoding', () => {
         it(`S1-16 ${from.name} to ${to.name}: one packet for one, a tone stays a tone`, async () => {
           const transcoder = await ready(from, to);
           const out: Buffer[] = [];
-          for (const packet of (await tonePackets(from, 25)).slice(1))
+          for (const packet of await tonePackets(from, 25))
             transcoder.push(packet, 0, (made) => out.push(Buffer.from(made)));
-          assert.equal(out.length, 24);
+          assert.equal(out.length, 25);
           for (const [i, packet] of out.entries()) {
             const rtp = parseRtp(packet)!;
             assert.equal(rtp.payloadType, to.payloadType);

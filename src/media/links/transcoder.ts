@@ -37,6 +37,8 @@ type Tools = {
 export class Transcoder {
   readonly from: SdpCodec;
   readonly to: SdpCodec;
+  /** Resolves when the codecs are loaded. */
+  readonly ready: Promise<void>;
   #tools: Tools | undefined;
   #freed = false;
   #started = false;
@@ -54,7 +56,7 @@ export class Transcoder {
   constructor(from: SdpCodec, to: SdpCodec) {
     this.from = from;
     this.to = to;
-    void this.#prepare();
+    this.ready = this.#prepare();
   }
 
   async #prepare(): Promise<void> {
