@@ -107,13 +107,13 @@ async function heard(
 ): Promise<void> {
   const state = { left: false };
   void gone.then(() => void (state.left = true));
-  const pause = (ms: number) => {
+  const pause = (ms: number, sooner: Promise<void> = gone) => {
     const over = Promise.withResolvers<void>();
     const timer = clock.after(ms, () => over.resolve());
-    return Promise.race([over.promise, gone]).finally(() => timer.cancel());
+    return Promise.race([over.promise, gone, sooner]).finally(() => timer.cancel());
   };
   try {
-    await Promise.race([acked, pause(ackMs)]);
+    await pause(ackMs, acked);
     for (let waited = 0; waited < openMs && !state.left; waited += pollMs) {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
       if ((await media.audioOf(tag)).packets > 0) break;

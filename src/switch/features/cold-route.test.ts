@@ -217,6 +217,12 @@ describe('cold routes', () => {
       assert.equal(played(), 1);
     });
 
+    it('leaves no timer behind', async () => {
+      const before = clock.pending;
+      confirmed(await dial('1002', '*50'));
+      assert.equal(clock.pending, before);
+    });
+
     it('a phone that never confirms is let go', async () => {
       const incoming = new FakeIncoming(world.endpoint('1002'));
       incoming.acks = false;
