@@ -142,10 +142,11 @@ function mapEvent(source: Stream, sink: Stream, event: SdpCodec): number {
 }
 
 /**
- * What a payload type means in packets from a stream's far end: by what the far end was told (RFC 3264 §5.1), else by
- * its own description, whose numbers many senders use.
+ * What a payload type means in packets from a stream's far end: by its own description where that has the number, else
+ * by what it was told. RFC 3264 §5.1 has senders use the numbers they were told; a device that called in was told its own,
+ * and one that answered with other numbers than it was offered hardly uses one of them for something else.
  */
 export function codecSent(source: Stream, payloadType: number): SdpCodec | undefined {
   const of = (codecs: readonly SdpCodec[]) => codecs.find((c) => c.payloadType === payloadType);
-  return of(source.told) ?? of(source.codecs);
+  return of(source.codecs) ?? of(source.told);
 }

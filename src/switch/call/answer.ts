@@ -28,8 +28,12 @@ export async function answerIncoming(
   const far = call.other(party);
   if (incoming === undefined || far.leg === undefined) throw new SipFailure(500, 'Nothing to answer with');
   const from = farParty(call, party);
-  const offer = await call.media.offer(from, leg.branch, offeringTo(from, leg.sdp));
-  if (leg.sdp !== '') return answerOffer(call, { far, from, leg, offer, acked });
+  const how = offeringTo(from, leg.sdp);
+  const offer = await call.media.offer(from, leg.branch, how);
+  const events =
+    how.events === true && audioCodecs(from.sdp).some((codec) => codec.name.startsWith('telephone-event/'));
+  if (leg.sdp !== '')
+    return answerOffer(call, { far, from, leg, answer: asAnswer(offer, leg.sdp, events), acked });
   // RFC 3264 §4: the INVITE had no offer, so our 200 has one and the ACK brings the answer.
   leg.local = offer;
   const connected = Promise.withResolvers<string>();
@@ -48,12 +52,11 @@ type Answering = {
   readonly far: Party;
   readonly from: MediaParty;
   readonly leg: Leg;
-  readonly offer: string;
+  readonly answer: string | undefined;
   readonly acked: () => void;
 };
 
-async function answerOffer(call: Call, { far, from, leg, offer, acked }: Answering): Promise<string> {
-  const answer = asAnswer(offer, leg.sdp);
+async function answerOffer(call: Call, { far, from, leg, answer, acked }: Answering): Promise<string> {
   if (answer === undefined || leg.incoming === undefined) throw new NoCommonCodec();
   const forFar = await call.media.answer(from, leg.branch, leg);
   leg.local = answer;

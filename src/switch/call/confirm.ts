@@ -73,7 +73,7 @@ async function prepared(
   // The announcer takes nothing in; the phone need not know, and keeps its way through a NAT open.
   const both = (sdp: string) => withDirection(sdp, 'sendrecv');
   if (incoming.body === '') return { tag, sdp: both(offer), taken };
-  const answer = asAnswer(offer, incoming.body);
+  const answer = asAnswer(offer, incoming.body, true);
   if (answer === undefined) return undefined;
   await taken(incoming.body);
   return { tag, sdp: both(answer), taken };

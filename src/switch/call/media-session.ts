@@ -4,6 +4,7 @@ import { asAnswerToKeys } from './sdes.ts';
 import {
   audioProtocol,
   familyOf,
+  sameNumbers,
   shareCodec,
   speechCodecs,
   type AddressFamily,
@@ -20,6 +21,8 @@ export type Offering = {
   readonly protocol?: string;
   /** Codecs to offer besides the offerer's own, which the engine makes out of those. */
   readonly transcode?: readonly string[];
+  /** The engine sees to telephone events as well, whatever number and clock each side has for them. */
+  readonly events?: boolean;
 };
 
 /**
@@ -158,11 +161,21 @@ const common = {
 };
 
 /** What the engine needs to know to offer `from` in that way. */
-const offering = (from: MediaParty, { family, protocol = 'RTP/AVP', transcode = [] }: Offering) => ({
+const offering = (
+  from: MediaParty,
+  { family, protocol = 'RTP/AVP', transcode = [], events = false }: Offering,
+) => ({
   ...addresses(from, family),
   'transport-protocol': protocol,
   ...(protocol.includes('/SAVP') ? { DTLS: 'off' } : {}),
-  ...(transcode.length === 0 ? {} : { codec: { transcode: transcode.map(asEngineNames) } }),
+  ...(transcode.length === 0
+    ? {}
+    : {
+        codec: {
+          transcode: transcode.map(asEngineNames),
+          ...(events ? { mask: ['telephone-event'] } : {}),
+        },
+      }),
 });
 
 /** Engines know codecs by the names of RFC 3551, and tell upper from lower case in none but that one. */
@@ -172,13 +185,18 @@ const asEngineNames = (codec: string): string =>
 /** How `from` is to be offered to one who has said that much; an empty description has said nothing. */
 export function offeringTo(from: MediaParty, said: string): Offering {
   const family = familyOf(said);
-  const common = said === '' || shareCodec(from.sdp, said);
+  const common = shareCodec(from.sdp, said);
   return {
     protocol: audioProtocol(said),
     ...(family === undefined ? {} : { family }),
-    ...(common ? {} : { transcode: speechCodecs(said) }),
+    ...(said === '' || (common && sameNumbers(from.sdp, said))
+      ? {}
+      : { transcode: common ? anyCodec : speechCodecs(said), events: true }),
   };
 }
+
+/** rtpengine translates payload numbers only where it was told to transcode as well. */
+const anyCodec = ['opus/48000/2'];
 
 /** What a caller is told when the media engine refuses or is gone. */
 export function mediaRefusal(error: unknown): Refusal {

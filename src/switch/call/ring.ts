@@ -50,6 +50,9 @@ type Branch = {
 const bindingOf = (endpoint: Endpoint): Binding | undefined =>
   endpoint.kind === 'device' ? endpoint.binding : undefined;
 
+const markOf = ({ route }: Target): string => `${route.uri} ${route.proxy ?? ''}`;
+
+const connectionLost: Reason = { cause: 480, text: 'Connection lost' };
 const noAnswer: Reason = { cause: 408, text: 'No answer' };
 const maxBranches = 64;
 
@@ -111,7 +114,7 @@ export class Ring {
 
   /** Adds a contact; one that rings already is left alone. */
   join(target: Target): void {
-    const mark = `${target.route.uri} ${target.route.proxy ?? ''}`;
+    const mark = markOf(target);
     if (!this.open || this.#contacts.has(mark) || this.#branches.size >= maxBranches) return;
     if (this.#ringsAlready(target)) return;
     this.#contacts.add(mark);
@@ -140,6 +143,17 @@ export class Ring {
   registered(binding: Binding): void {
     const target = this.open ? this.#options.late(binding) : undefined;
     if (target !== undefined) this.join(target);
+  }
+
+  /** The way to a phone is gone: it rings no more, and is rung anew when it registers again. */
+  lost(binding: Binding): void {
+    for (const branch of this.#branches.values()) {
+      if (branch.target === undefined || bindingOf(branch.leg.endpoint)?.id !== binding.id) continue;
+      this.#contacts.delete(markOf(branch.target));
+      if (branch.leg.state !== 'ringing') continue;
+      branch.outgoing?.cancel(connectionLost);
+      this.#failed(branch, { status: 480, reason: 'Not reachable', contacts: [] });
+    }
   }
 
   /** A device called in to take what rings. It answers like any other branch, and wins if nobody has yet. */

@@ -64,6 +64,8 @@ function codecsOf(section: readonly string[]): Codec[] {
 /** One channel is what no number of channels means. */
 const canonical = (name: string): string => name.toLowerCase().replace(/\/1$/, '');
 
+const isEvents = ({ name }: Codec): boolean => name.startsWith('telephone-event/');
+
 const isSpeech = ({ name }: Codec): boolean => !/^(telephone-event|cn|red)\//.test(name);
 
 const audio = (sdp: string): readonly string[] =>
@@ -91,6 +93,18 @@ export const speechCodecs = (sdp: string): string[] =>
 export function shareCodec(a: string, b: string): boolean {
   const names = new Set(speechCodecs(a));
   return speechCodecs(b).some((name) => names.has(name));
+}
+
+/** Whether what both know has the same payload numbers at both. */
+export function sameNumbers(a: string, b: string): boolean {
+  const numbers = new Map(audioCodecs(a).map(({ name, payloadType }) => [name, payloadType]));
+  const eventsOf = (sdp: string) => audioCodecs(sdp).filter((codec) => isEvents(codec));
+  const apart =
+    eventsOf(a).length > 0 && eventsOf(b).length > 0 && !eventsOf(b).some(({ name }) => numbers.has(name));
+  return (
+    !apart &&
+    audioCodecs(b).every(({ name, payloadType }) => (numbers.get(name) ?? payloadType) === payloadType)
+  );
 }
 
 /** Direction of the first audio line; `sendrecv` where nothing is said (RFC 8866 §6.7). The null address of old
@@ -159,9 +173,9 @@ export function withCodecs(sdp: string, names: readonly string[]): string {
 /**
  * Turns an offer that the media engine made for a device into the answer to that device's own offer: the same streams in
  * the device's order, its payload numbers, the codecs that both have (RFC 3264 §6). `undefined` when no speech codec is
- * common.
+ * common. With `events` the engine takes the device's telephone events as they are, without having offered any.
  */
-export function asAnswer(engineOffer: string, deviceOffer: string): string | undefined {
+export function asAnswer(engineOffer: string, deviceOffer: string, events = false): string | undefined {
   const ours = parse(engineOffer);
   const theirs = parse(deviceOffer);
   const left = [...ours.media];
@@ -169,7 +183,7 @@ export function asAnswer(engineOffer: string, deviceOffer: string): string | und
   const media = theirs.media.map((wanted) => {
     const at = left.findIndex((section) => kindOf(section) === kindOf(wanted) && isActive(section));
     const own = isActive(wanted) ? left.splice(at, at < 0 ? 0 : 1)[0] : undefined;
-    const answer = own === undefined ? undefined : answerSection(own, wanted);
+    const answer = own === undefined ? undefined : answerSection(own, wanted, events);
     if (answer === undefined) return [(wanted[0] ?? '').replace(/^(m=\S+) \d+(\/\d+)?/, '$1 0')];
     if (kindOf(wanted) === 'audio') speech = true;
     return answer;
@@ -177,13 +191,20 @@ export function asAnswer(engineOffer: string, deviceOffer: string): string | und
   return speech ? print({ session: ours.session, media }) : undefined;
 }
 
-function answerSection(own: readonly string[], wanted: readonly string[]): string[] | undefined {
+function answerSection(
+  own: readonly string[],
+  wanted: readonly string[],
+  events: boolean,
+): string[] | undefined {
   const offered = codecsOf(wanted);
   const known = codecsOf(own);
-  const common = offered.filter((codec) => known.some((k) => k.name === codec.name));
+  const common = offered.filter(
+    (codec) => known.some((k) => k.name === codec.name) || (events && isEvents(codec)),
+  );
   if (kindOf(wanted) === 'audio' && !common.some(isSpeech)) return undefined;
   // The far party's first choice comes first: that is what it is sending.
-  const order = (codec: Codec) => known.findIndex((k) => k.name === codec.name);
+  const order = (codec: Codec) =>
+    isSpeech(codec) ? known.findIndex((k) => k.name === codec.name) : Number.MAX_SAFE_INTEGER;
   const keep = common.toSorted((a, b) => order(a) - order(b)).map((codec) => codec.payloadType);
   const described = wanted.filter((line) => /^a=(rtpmap|fmtp):/.test(line));
   const rest = own.slice(1).filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb|crypto):/.test(line));
