@@ -13,13 +13,13 @@ import {
   MemoryColdRouteStore,
   MemoryDirectoryStore,
   type ColdRouteStore,
+  type Flow,
 } from '../src/stores/index.ts';
 import { seedDirectory, type DirectorySeed } from '../src/switch/directory/index.ts';
 import {
   createMediaEngine,
   createSwitch,
   defaultSettings,
-  type MediaEngine,
   type MediaNode,
   type Switch,
   type SwitchSettings,
@@ -29,9 +29,11 @@ import {
   Nonces,
   Registrar,
   SourceGuard,
+  flowOf,
   type SipRequest,
   type SipResponse,
 } from '../src/switch/registrar/index.ts';
+import { MediaWatch } from '../src/switch/records/index.ts';
 import { Phone, type PhoneOptions } from '../src/testing/phone.ts';
 
 export const domain = 'pbx.test';
@@ -71,19 +73,21 @@ export type ProductOptions = {
 /** The whole product in this process on free loopback ports: both engines on their threads, switch and registrar. */
 export class Product {
   readonly signaling: SignalingEngine;
-  readonly media: MediaEngine;
+  readonly media: MediaWatch;
   readonly product: Switch;
   readonly directory: MemoryDirectoryStore;
   readonly bindings: MemoryBindingStore;
+  readonly coldRoutes: ColdRouteStore;
   readonly #phones: Phone[] = [];
   readonly #close: (() => unknown)[];
 
   private constructor(parts: {
     readonly signaling: SignalingEngine;
-    readonly media: MediaEngine;
+    readonly media: MediaWatch;
     readonly product: Switch;
     readonly directory: MemoryDirectoryStore;
     readonly bindings: MemoryBindingStore;
+    readonly coldRoutes: ColdRouteStore;
     readonly close: (() => unknown)[];
   }) {
     this.signaling = parts.signaling;
@@ -91,6 +95,7 @@ export class Product {
     this.product = parts.product;
     this.directory = parts.directory;
     this.bindings = parts.bindings;
+    this.coldRoutes = parts.coldRoutes;
     this.#close = parts.close;
   }
 
@@ -107,18 +112,19 @@ export class Product {
     const { nodes, close: closeMedia } = await (options.media ?? ((port) => embeddedMedia(port, log)))(
       dtmf.port,
     );
-    const media = createMediaEngine({ nodes, clock, random, log });
+    const media = new MediaWatch(createMediaEngine({ nodes, clock, random, log }));
     const srf = new Srf();
     await new Promise<void>((done) => {
       srf.on('connect', () => done());
       void srf.connect({ ...signaling.admin, secret });
     });
     const parts = await registrar(srf, options.seed ?? twoUsers, log);
+    const coldRoutes = options.coldRoutes ?? new MemoryColdRouteStore();
     const product = createSwitch({
       srf,
       media,
       ...parts,
-      coldRoutes: options.coldRoutes ?? new MemoryColdRouteStore(),
+      coldRoutes,
       settings: { domain, ...defaultSettings, ...options.settings },
       clock,
       random,
@@ -134,7 +140,7 @@ export class Product {
       () => dtmf.close(),
     ];
     const { directory, bindings } = parts;
-    return new Product({ signaling, media, product, directory, bindings, close });
+    return new Product({ signaling, media, product, directory, bindings, coldRoutes, close });
   }
 
   /** A registered phone with real RTP. */
@@ -235,9 +241,11 @@ async function registrar(srf: Srf, seed: Omit<DirectorySeed, 'domain' | 'aliases
     clock,
     logger: log,
   });
-  (srf as unknown as { use(m: string, f: (q: SipRequest, s: SipResponse) => void): void }).use(
-    'register',
-    (request, response) => void service.handle(request, response),
-  );
+  const { use } = srf as unknown as { use(m: string, f: (q: SipRequest, s: SipResponse) => void): void };
+  use.call(srf, 'register', (request, response) => void service.handle(request, response));
+  use.call(srf, 'flow-closed', (request) => {
+    const protocol = request.protocol as Flow['protocol'];
+    void service.flowClosed({ ...flowOf(request), protocol });
+  });
   return { directory, bindings, authenticator };
 }

@@ -6,7 +6,7 @@ export type Config = {
   readonly data: string;
   readonly signaling: SignalingConfig;
   readonly media: MediaConfig;
-  readonly http: { readonly listen: string; readonly adminToken?: string };
+  readonly http: HttpConfig;
   readonly users: readonly UserConfig[];
   readonly groups: readonly GroupConfig[];
   readonly trunks: readonly TrunkConfig[];
@@ -14,12 +14,23 @@ export type Config = {
   readonly features: FeaturesConfig;
   readonly registrar: RegistrarConfig;
   readonly limits: LimitsConfig;
+  /** `days` 0 keeps them for ever. */
+  readonly records: { readonly days: number };
   readonly shutdown: { readonly drainSeconds: number };
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
     readonly numbers: boolean;
     readonly sdp: boolean;
   };
+};
+
+type HttpConfig = {
+  readonly listen: string;
+  readonly adminToken?: string;
+  readonly requestsPerSecond: number;
+  readonly requestBurst: number;
+  readonly failures: number;
+  readonly sessionHours: number;
 };
 
 type SignalingConfig = {

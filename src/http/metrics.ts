@@ -2,6 +2,7 @@ import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Emitter } from '../base/index.ts';
 import type { BindingStore, DirectoryStore } from '../stores/index.ts';
 import type { CallEvents } from '../switch/index.ts';
+import { countCalls } from './call-metrics.ts';
 import { countFlips } from './flip-metrics.ts';
 
 /** Where the figures come from; each is asked when somebody looks. */
@@ -13,6 +14,9 @@ export type MetricSources = {
   readonly signalingConnected: () => boolean;
   readonly mediaAlive: () => boolean;
   readonly callEvents: Emitter<CallEvents>;
+  /** Call records and audit entries that wait to be written, and that were lost waiting. */
+  readonly unwritten: () => number;
+  readonly unwrittenLost: () => number;
 };
 
 /** The figures of one running switch, as Prometheus reads them. Counting ends when `close` is called. */
@@ -35,6 +39,16 @@ export class Metrics {
     this.#gauge('flipswitch_users', 'Users in the directory', () =>
       directory.domains().reduce((sum, domain) => sum + directory.users(domain.name).length, 0),
     );
+    this.#gauge(
+      'flipswitch_records_unwritten',
+      'Call records and audit entries that wait to be written',
+      sources.unwritten,
+    );
+    this.#gauge(
+      'flipswitch_records_lost',
+      'Call records and audit entries lost because too many waited',
+      sources.unwrittenLost,
+    );
     const changes = new Counter({
       name: 'flipswitch_binding_changes_total',
       help: 'Registrations added, refreshed and removed, the last with the reason',
@@ -42,6 +56,7 @@ export class Metrics {
       registers: [this.registry],
     });
     this.#stop = [
+      countCalls(this.registry, sources.callEvents),
       countFlips(this.registry, sources.callEvents),
       bindings.events.on('added', () => changes.inc({ change: 'added', reason: '' })),
       bindings.events.on('refreshed', () => changes.inc({ change: 'refreshed', reason: '' })),

@@ -1,129 +1,180 @@
 import assert from 'node:assert/strict';
-import { Emitter, silentLogger, systemRandom } from '../base/index.ts';
-import { MemoryBindingStore, MemoryDirectoryStore } from '../stores/index.ts';
-import { VirtualClock } from '../testing/index.ts';
-import { Metrics, startHttp, type Health, type HttpServer } from './index.ts';
-
-const ready: Health = { ready: true, signaling: 'connected', media: 'alive', draining: false };
+import { request } from 'node:http';
+import { adminToken, ApiWorld } from './fixture.test.ts';
 
 describe('http', () => {
-  let server: HttpServer;
-  let health = ready;
-  let metrics: Metrics;
-  const clock = new VirtualClock();
-  const bindings = new MemoryBindingStore({
-    clock,
-    random: systemRandom,
-    limits: { perDevice: 5, total: 100 },
+  let api: ApiWorld;
+  beforeEach(async () => {
+    api = await ApiWorld.start();
   });
-
-  before(async () => {
-    metrics = new Metrics({
-      directory: new MemoryDirectoryStore(),
-      bindings,
-      calls: () => 3,
-      bannedSources: () => 0,
-      signalingConnected: () => true,
-      mediaAlive: () => false,
-      callEvents: new Emitter(),
-    });
-    server = await startHttp({
-      host: '127.0.0.1',
-      port: 0,
-      adminToken: 'the right token',
-      health: () => health,
-      metrics,
-      bindings,
-      logger: silentLogger,
-    });
-  });
-  after(async () => {
-    await server.close();
-    metrics.close();
-    bindings.close();
-  });
-
-  const get = (path: string, headers: Record<string, string> = {}) =>
-    fetch(`http://127.0.0.1:${server.port}${path}`, { headers });
+  afterEach(() => api.close());
 
   it('answers /healthz with 200 when calls can be taken', async () => {
-    health = ready;
-    const response = await get('/healthz');
-    assert.equal(response.status, 200);
-    assert.deepEqual(await response.json(), ready);
+    const { status, body } = await api.nobody.get('/healthz');
+    assert.equal(status, 200);
+    assert.deepEqual(body, api.state.health);
   });
 
   it('answers /healthz with 503 and the reason when they cannot', async () => {
-    health = { ...ready, ready: false, media: 'unreachable' };
-    const response = await get('/healthz');
-    assert.equal(response.status, 503);
-    assert.equal(((await response.json()) as Health).media, 'unreachable');
+    api.state.health = { ...api.state.health, ready: false, media: 'unreachable' };
+    const { status, body } = await api.nobody.get('/healthz');
+    assert.equal(status, 503);
+    assert.equal(body['media'], 'unreachable');
   });
 
   it('serves /metrics as Prometheus text', async () => {
-    await bindings.register({
-      domain: 'pbx.test',
-      aor: '100',
-      userId: 'u',
-      deviceId: 'd',
-      flow: { protocol: 'udp', address: '127.0.0.1', port: 5062 },
-      path: [],
-      callId: 'c',
-      cseq: 1,
-      contacts: [{ uri: 'sip:100@127.0.0.1:5062', q: 1, seconds: 60 }],
-    });
-    const response = await get('/metrics');
-    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
-    const text = await response.text();
+    const far = await api.world.dial('2001', '100');
+    api.world.at('1001').answer();
+    await api.world.pass(3000);
+    far.dialog.hangUp();
+    const { headers, text } = await api.nobody.get('/metrics');
+    assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
     for (const line of [
-      'flipswitch_calls 3',
-      'flipswitch_bindings 1',
+      'flipswitch_calls 0',
+      'flipswitch_bindings 6',
       'flipswitch_media_alive 0',
-      'flipswitch_binding_changes_total{change="added",reason=""} 1',
+      'flipswitch_records_unwritten 0',
+      'flipswitch_calls_started_total 1',
+      'flipswitch_calls_ended_total{result="answered"} 1',
+      'flipswitch_call_talk_seconds_bucket{le="5"} 1',
       '# TYPE process_cpu_user_seconds_total counter',
     ])
       assert.ok(text.split('\n').includes(line), `${line} is not there:\n${text}`);
   });
 
-  it('lets only the administrator into the API', async () => {
-    assert.equal((await get('/api/v1/bindings')).status, 401);
-    assert.equal((await get('/api/v1/bindings', { authorization: 'Bearer the wrong token' })).status, 401);
-    const response = await get('/api/v1/bindings', { authorization: 'Bearer the right token' });
-    assert.equal(response.status, 200);
-    const { items } = (await response.json()) as { items: { contact: string }[] };
-    assert.deepEqual(
-      items.map((b) => b.contact),
-      ['sip:100@127.0.0.1:5062'],
-    );
+  it('lets nobody into the API without a valid token', async () => {
+    const bare = await api.nobody.get('/api/v1/calls');
+    assert.equal(bare.status, 401);
+    assert.equal(bare.headers.get('www-authenticate'), 'Bearer realm="flipswitch"');
+    const wrong = await api.nobody.get('/api/v1/calls', { headers: { authorization: 'Bearer wrong' } });
+    assert.equal(wrong.status, 401);
+    assert.equal((await api.admin.get('/api/v1/calls')).status, 200);
+  });
+
+  it('makes who tries many tokens wait, with the right one too', async () => {
+    for (let i = 0; i < 30; i++)
+      await api.nobody.get('/api/v1/calls', { headers: { authorization: `Bearer guess-${i}` } });
+    const { status, headers } = await api.admin.get('/api/v1/calls');
+    assert.equal(status, 429);
+    assert.equal(headers.get('retry-after'), '300');
+    api.clock.advance(300_000);
+    assert.equal((await api.admin.get('/api/v1/calls')).status, 200);
   });
 
   it('says what is wrong as RFC 9457 problems', async () => {
-    const response = await get('/nothing');
-    assert.equal(response.status, 404);
-    assert.equal(response.headers.get('content-type'), 'application/problem+json; charset=utf-8');
-    assert.deepEqual(await response.json(), {
-      type: 'about:blank',
-      title: 'There is nothing here',
-      status: 404,
+    for (const [answer, status, title] of [
+      [await api.nobody.get('/nothing'), 404, 'There is nothing here'],
+      [await api.admin.get('/api/v1/nothing'), 404, 'There is nothing here'],
+      [await api.admin.get('/api/v1/calls/none'), 404, 'No such call'],
+      [await api.admin.get('/api/v1/calls/%E0%A4%A'), 400, undefined],
+      [await api.admin.get(`/api/v1/calls/${'x'.repeat(300)}`), 414, undefined],
+      [await api.admin.post('/api/v1/users', '{"extension": '), 400, undefined],
+      [await api.admin.post('/api/v1/users', '{"__proto__": {"admin": true}}'), 400, undefined],
+    ] as const) {
+      assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/, answer.text);
+      assert.equal(answer.status, status);
+      assert.equal(answer.body['status'], status);
+      assert.equal(answer.body['type'], 'about:blank');
+      if (title !== undefined) assert.equal(answer.body['title'], title);
+    }
+  });
+
+  it('names the parts of a request that are wrong', async () => {
+    const { status, body } = await api.admin.post('/api/v1/users', { extension: '3 0', name: 'x' });
+    assert.equal(status, 400);
+    assert.equal((body['errors'] as { path: string }[])[0]?.path, '/extension');
+    const unknown = await api.admin.post('/api/v1/users', { extension: '300', name: 'x', admin: true });
+    assert.match(unknown.text, /must not have/);
+  });
+
+  it('refuses bodies that are too long or no JSON', async () => {
+    const long = await api.admin.post('/api/v1/users', { extension: '300', name: 'x'.repeat(100_000) });
+    assert.equal(long.status, 413);
+    const form = await api.admin.ask('POST', '/api/v1/users', {
+      body: 'extension=300',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
-    assert.equal(
-      (await get('/api/v1/bindings')).headers.get('www-authenticate'),
-      'Bearer realm="flipswitch"',
+    assert.equal(form.status, 415);
+  });
+
+  it('takes a DELETE that says it is JSON and has no body', async () => {
+    const { status } = await api.admin.delete('/api/v1/users/100/cold-route', {
+      headers: { 'content-type': 'application/json' },
+    });
+    assert.equal(status, 204);
+  });
+
+  it('keeps browsers of other places out: CORS is off, and answers are nobody’s page', async () => {
+    const { headers } = await api.admin.get('/api/v1/calls', { headers: { origin: 'https://evil.test' } });
+    assert.equal(headers.get('access-control-allow-origin'), null);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(headers.get('x-frame-options'), 'DENY');
+    assert.equal(headers.get('cache-control'), 'no-store');
+    const preflight = await api.nobody.ask('OPTIONS', '/api/v1/calls', {
+      headers: { origin: 'https://evil.test', 'access-control-request-method': 'DELETE' },
+    });
+    assert.equal(preflight.status, 404);
+  });
+
+  it('describes itself at /api/v1/openapi.json, to everybody', async () => {
+    const { status, body } = await api.nobody.get('/api/v1/openapi.json');
+    assert.equal(status, 200);
+    assert.equal(body['openapi'], '3.1.0');
+    const paths = body['paths'] as Record<string, Record<string, object>>;
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
     );
+    for (const operation of [
+      'post /api/v1/sessions',
+      'get /api/v1/calls',
+      'post /api/v1/calls/{id}/flip',
+      'delete /api/v1/calls/{id}/flips/{flipId}',
+      'delete /api/v1/calls/{id}',
+      'put /api/v1/users/{ext}/cold-route',
+      'get /api/v1/users/{ext}/devices',
+      'put /api/v1/devices/{ext}',
+      'get /api/v1/bindings',
+      'get /api/v1/records',
+      'get /api/v1/audit',
+      'get /api/v1/events',
+    ])
+      assert.ok(operations.includes(operation), `${operation} is not among ${operations.join(', ')}`);
+    const { schemas } = body['components'] as { schemas: Record<string, object> };
+    assert.ok('Call' in schemas && 'Problem' in schemas);
+    const references = [...JSON.stringify(body).matchAll(/"\$ref":"([^"]*)"/g)].map((m) => m[1] ?? '');
+    assert.ok(references.length > 0);
+    for (const reference of references)
+      assert.ok(reference.replace('#/components/schemas/', '') in schemas, reference);
+  });
+
+  it('S2-52 limits what one address may ask', async () => {
+    const few = await ApiWorld.start({ requestsPerSecond: 1, requestBurst: 3 });
+    try {
+      const statuses: number[] = [];
+      for (let i = 0; i < 5; i++) statuses.push((await few.admin.get('/api/v1/calls')).status);
+      assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
+      few.clock.advance(1000);
+      assert.equal((await few.admin.get('/api/v1/calls')).status, 200);
+    } finally {
+      await few.close();
+    }
   });
 
   it('refuses a port that is taken', async () => {
-    await assert.rejects(
-      startHttp({
-        host: '127.0.0.1',
-        port: server.port,
-        adminToken: 'x',
-        health: () => ready,
-        metrics,
-        bindings,
-        logger: silentLogger,
-      }),
-      /EADDRINUSE/,
-    );
+    const { port } = api.server;
+    await assert.rejects(ApiWorld.start({}, port), /EADDRINUSE/);
+  });
+
+  it('refuses a token with more behind it', async () => {
+    const status = await new Promise((done) => {
+      const req = request({ port: api.server.port, host: '127.0.0.1', method: 'GET', path: '/api/v1/calls' });
+      req.setHeader('authorization', `Bearer ${adminToken} and more`);
+      req.on('response', (res) => {
+        res.resume();
+        done(res.statusCode);
+      });
+      req.end();
+    });
+    assert.equal(status, 401);
   });
 });

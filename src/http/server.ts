@@ -1,9 +1,35 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Logger } from '../base/index.ts';
-import type { BindingStore } from '../stores/index.ts';
+import swagger from '@fastify/swagger';
+import {
+  fastify,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Clock, Logger, Random } from '../base/index.ts';
+import {
+  DirectoryConflict,
+  type AuditEntry,
+  type AuditStore,
+  type BindingStore,
+  type ColdRouteStore,
+  type DirectoryStore,
+  type RecordStore,
+} from '../stores/index.ts';
+import type { Switch } from '../switch/index.ts';
+import { api, openApi } from './api.ts';
+import { AuditLog } from './audit-log.ts';
+import { Etags } from './etag.ts';
+import { EventLog } from './event-log.ts';
+import { EventStreams } from './event-streams.ts';
+import { Failures, RequestRate } from './limits.ts';
 import type { Metrics } from './metrics.ts';
+import { problem, Refused } from './problem.ts';
+import { components } from './schemas.ts';
+import { Sessions } from './sessions.ts';
+import { errorsOf, validatorCompiler } from './validation.ts';
+import { tooMany } from './who.ts';
 
 /** Whether calls can be taken, and why not. */
 export type Health = {
@@ -13,14 +39,41 @@ export type Health = {
   readonly draining: boolean;
 };
 
+export type HttpLimits = {
+  /** What one address may ask, in a second and at once. */
+  readonly requestsPerSecond: number;
+  readonly requestBurst: number;
+  /** Wrong PINs of one address or user, and wrong tokens of one address, within five minutes. */
+  readonly failures: number;
+  readonly sessionHours: number;
+};
+
+export const defaultHttpLimits: HttpLimits = {
+  requestsPerSecond: 100,
+  requestBurst: 500,
+  failures: 10,
+  sessionHours: 12,
+};
+
 export type HttpOptions = {
   readonly host: string;
   /** 0 is any free one. */
   readonly port: number;
+  readonly domain: string;
   readonly adminToken: string;
   readonly health: () => Health;
   readonly metrics: Metrics;
+  readonly product: Switch;
+  readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
+  readonly coldRoutes: ColdRouteStore;
+  readonly records: RecordStore;
+  readonly audit: AuditStore;
+  /** Takes an entry of the audit log at once; must not throw. */
+  readonly keepAudit: (entry: AuditEntry) => void;
+  readonly limits?: Partial<HttpLimits>;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 };
 
@@ -30,55 +83,124 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** An error as RFC 9457 says it. */
-function problem(reply: FastifyReply, status: number, title: string): FastifyReply {
-  return reply.code(status).type('application/problem+json').send({ type: 'about:blank', title, status });
+/** What every answer says: nothing here is a page, and nobody else's page may use it. CORS is off. */
+const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
+function sendError(
+  logger: Logger,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof Refused) return problem(reply, error.status, error.message);
+  if (error instanceof DirectoryConflict) return problem(reply, 409, error.message);
+  const { statusCode = 500, message, validation } = error as FastifyError;
+  if (validation !== undefined)
+    return problem(reply, 400, 'The request is not as it should be', {
+      detail: message,
+      errors: errorsOf(validation),
+    });
+  if (statusCode < 500) return problem(reply, statusCode, message);
+  logger.error({ path: request.url, error: String((error as Error).stack ?? error) }, 'HTTP request failed');
+  return problem(reply, 500, 'Internal error');
 }
 
-const digest = (text: string) => createHash('sha256').update(text).digest();
-
-/** Compares in a time that tells nothing about the token. */
-function bearerFits(request: FastifyRequest, token: string): boolean {
-  const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  return timingSafeEqual(digest(given), digest(token));
-}
-
-function api(server: FastifyInstance, options: HttpOptions): void {
-  server.addHook('onRequest', async (request, reply) => {
-    if (bearerFits(request, options.adminToken)) return;
-    reply.header('www-authenticate', 'Bearer realm="flipswitch"');
-    await problem(reply, 401, 'A bearer token is needed');
+function createServer({ logger, clock, limits }: HttpOptions): FastifyInstance {
+  const server = fastify({
+    logger: false,
+    bodyLimit: 65_536,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (error, request, reply) => void sendError(logger, error, request, reply),
   });
-  server.get('/bindings', () => ({ items: options.bindings.all() }));
+  const { requestsPerSecond, requestBurst } = { ...defaultHttpLimits, ...limits };
+  const rate = new RequestRate({ clock, perSecond: requestsPerSecond, burst: requestBurst });
+  server.setValidatorCompiler(validatorCompiler);
+  server.setNotFoundHandler((_request, reply) => problem(reply, 404, 'There is nothing here'));
+  server.setErrorHandler((error, request, reply) => sendError(logger, error, request, reply));
+  server.addHook('onRequest', async (request, reply) => {
+    reply.headers(securityHeaders);
+    const wait = rate.take(request.ip);
+    return wait > 0 ? tooMany(reply, wait) : undefined;
+  });
+  const json = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser(['text/plain', 'application/json']);
+  // A DELETE may say what it would be if it had a body.
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+    if (text === '') done(null, undefined);
+    else void json(request, text.toString(), done);
+  });
+  for (const [name, schema] of Object.entries(components)) server.addSchema({ $id: name, ...schema });
+  return server;
+}
+
+/** The things that live as long as the server does. */
+function parts(options: HttpOptions) {
+  const { clock, random, directory, bindings, coldRoutes, product, domain } = options;
+  const { sessionHours, failures } = { ...defaultHttpLimits, ...options.limits };
+  const sessions = new Sessions({ clock, random, lifetimeMs: sessionHours * 3_600_000 });
+  const log = new EventLog({ calls: product.events, bindings, coldRoutes, directory, domain, random });
+  const streams = new EventStreams({
+    log,
+    clock,
+    valid: ({ token }) => token === undefined || sessions.find(token) !== undefined,
+  });
+  const auditLog = new AuditLog({ directory, coldRoutes, keep: options.keepAudit, clock, random });
+  const failureLimit = { clock, limit: failures, windowMs: 300_000 };
+  return {
+    ...options,
+    sessions,
+    streams,
+    auditLog,
+    etags: new Etags(random),
+    pinFailures: new Failures(failureLimit),
+    failures: new Failures({ ...failureLimit, limit: failures * 3 }),
+    end: () => {
+      streams.close();
+      log.close();
+      auditLog.close();
+    },
+  };
 }
 
 /** Serves health, metrics and the API; resolves when it listens, and rejects with what is in the way. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { health, metrics, logger } = options;
-  const server = fastify({
-    logger: false,
-    bodyLimit: 1_048_576,
-    requestTimeout: 30_000,
-    forceCloseConnections: true,
-  });
-  server.setNotFoundHandler((_request, reply) => problem(reply, 404, 'There is nothing here'));
-  server.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status >= 500) logger.error({ url: request.url, error: error.message }, 'HTTP request failed');
-    return problem(reply, status, status >= 500 ? 'Internal error' : error.message);
-  });
-  server.get('/healthz', (_request, reply) => {
+  const { health, metrics } = options;
+  const server = createServer(options);
+  const living = parts(options);
+  await server.register(swagger, openApi);
+  server.get('/healthz', { schema: { hide: true } }, (_request, reply) => {
     const state = health();
     return reply
       .code(state.ready ? 200 : 503)
       .header('cache-control', 'no-store')
       .send(state);
   });
-  server.get('/metrics', async (_request, reply) =>
+  server.get('/metrics', { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.text()),
   );
-  await server.register(async (scope) => api(scope, options), { prefix: '/api/v1' });
-  await server.listen({ host: options.host, port: options.port });
+  await server.register(async (scope) => api(scope, living), { prefix: '/api/v1' });
+  try {
+    await server.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    living.end();
+    await server.close();
+    throw error;
+  }
   const { address, port } = server.server.address() as AddressInfo;
-  return { host: address, port, close: () => server.close() };
+  return {
+    host: address,
+    port,
+    close: async () => {
+      living.end();
+      await server.close();
+    },
+  };
 }

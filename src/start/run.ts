@@ -4,12 +4,14 @@ import { phoneSettings } from '../cli/index.ts';
 import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
 import type { SignalingEngine } from '../drachtio/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
-import { openColdRouteStore } from '../stores/index.ts';
-import { createMediaEngine, createSwitch, type MediaEngine, type Switch } from '../switch/index.ts';
+import { openColdRouteStore, type ColdRouteStore } from '../stores/index.ts';
+import { createMediaEngine, createSwitch, type Switch } from '../switch/index.ts';
 import { seedDirectory } from '../switch/directory/index.ts';
+import { MediaWatch } from '../switch/records/index.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import { openSocket, startMedia } from './media.ts';
+import { keepRecords, openRecords, type Records } from './records.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
 import { connect, flushed, startSignaling, type Connected } from './signaling.ts';
@@ -24,7 +26,7 @@ export type Running = {
 type Engines = Connected & {
   /** Undefined when it is a drachtio-server. */
   readonly signaling: SignalingEngine | undefined;
-  readonly media: MediaEngine;
+  readonly media: MediaWatch;
   /** Hands over the datagrams of the media engine's DTMF log from here on. */
   readonly hear: (receive: (datagram: Uint8Array) => void) => void;
 };
@@ -43,7 +45,10 @@ async function startEngines(settings: Settings, opened: Opened, log: Logger): Pr
   ]);
   opened.add('signaling engine', () => signaling?.close());
   opened.add('media engine', () => relay.close());
-  const media = createMediaEngine({ nodes: relay.nodes, clock, random, log: log.child({ part: 'media' }) });
+  const announces = settings.media.engine === 'embedded';
+  const media = new MediaWatch(
+    createMediaEngine({ nodes: relay.nodes, clock, random, log: log.child({ part: 'media' }), announces }),
+  );
   opened.add('media client', () => media.close());
   const admin = signaling?.admin ?? { host, port };
   const connection = await at('signaling', () => connect({ ...admin, secret }, signaling !== undefined, log));
@@ -55,12 +60,14 @@ type Parts = Engines & {
   readonly settings: Settings;
   readonly registrar: ReturnType<typeof createRegistrar>;
   readonly product: Switch;
+  readonly coldRoutes: ColdRouteStore;
+  readonly kept: Records;
   readonly draining: () => boolean;
   readonly token: string;
 };
 
 async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<HttpServer> {
-  const { settings, registrar, product, media, connected } = parts;
+  const { settings, registrar, product, coldRoutes, kept, media, connected } = parts;
   const administrator = { domain: settings.domain, admin: true };
   const metrics = new Metrics({
     directory: registrar.directory,
@@ -70,6 +77,8 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     signalingConnected: connected,
     mediaAlive: () => media.alive,
     callEvents: product.events,
+    unwritten: kept.waiting,
+    unwrittenLost: kept.lost,
   });
   opened.add('metrics', () => metrics.close());
   const health = (): Health => ({
@@ -81,10 +90,20 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
   const http = await at(`http.listen ${settings.http.listen}`, () =>
     startHttp({
       ...splitHostPort(settings.http.listen),
+      domain: settings.domain,
       adminToken: parts.token,
       health,
       metrics,
+      product,
+      directory: registrar.directory,
       bindings: registrar.bindings,
+      coldRoutes,
+      records: kept.records,
+      audit: kept.audit,
+      keepAudit: kept.keepAudit,
+      limits: settings.http,
+      clock,
+      random,
       logger: log.child({ part: 'http' }),
     }),
   );
@@ -108,6 +127,7 @@ export async function run(config: Config): Promise<Running> {
   const opened = new Opened();
   const coldRoutes = await at('data', () => openColdRouteStore(join(folder.path, 'cold-routes.db')));
   opened.add('cold routes', () => coldRoutes.close());
+  const kept = await openRecords(folder.path, settings.records.days, opened, log);
   const engines = await startEngines(settings, opened, log);
   const { signaling, srf, media } = engines;
   opened.add('registrar', serveRegistrar(srf, settings, registrar));
@@ -123,21 +143,19 @@ export async function run(config: Config): Promise<Running> {
     random,
     log: log.child({ part: 'switch' }),
   });
+  keepRecords({ product, media, kept, directory: registrar.directory }, opened, log);
   engines.hear((datagram) => product.dtmfLog(datagram));
   let draining = false;
   const http = await serveHttp(
-    { ...engines, settings, registrar, product, token, draining: () => draining },
+    { ...engines, settings, registrar, product, coldRoutes, kept, token, draining: () => draining },
     opened,
     log,
   );
   const listeners = signaling?.listeners ?? engines.listeners();
   if (demo !== undefined) process.stdout.write(phoneSettings(demo.users, listeners, demo.file));
+  const shown = listeners.map((l) => `${l.protocol}:${bracketed(l.address)}:${l.port}`);
   log.info(
-    {
-      domain: settings.domain,
-      signaling: listeners.map((l) => `${l.protocol}:${bracketed(l.address)}:${l.port}`),
-      http: `${bracketed(http.host)}:${http.port}`,
-    },
+    { domain: settings.domain, signaling: shown, http: `${bracketed(http.host)}:${http.port}` },
     'ready',
   );
   return {

@@ -1,4 +1,4 @@
-export { digestHash, type DigestAlgorithm } from './credentials.ts';
+export { credentialsFor, digestHash, type DigestAlgorithm } from './credentials.ts';
 export { domainOfHost, isBareAddress } from './domains.ts';
 export { hashPin, pinMatches } from './pin.ts';
 export {

@@ -1,0 +1,73 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Clock, Random } from '../base/index.ts';
+import type { AuditEntry, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
+import type { Who } from './who.ts';
+
+export type AuditLogParts = {
+  readonly directory: DirectoryStore;
+  readonly coldRoutes: ColdRouteStore;
+  /** Takes an entry at once; must not throw. */
+  readonly keep: (entry: AuditEntry) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+};
+
+/** Writes down who changed what. Changes by a dialled code are heard of from the store itself. */
+export class AuditLog {
+  readonly #parts: AuditLogParts;
+  readonly #within = new AsyncLocalStorage<true>();
+  readonly #coldRoutes = new Map<string, string>();
+  readonly #off: () => void;
+
+  constructor(parts: AuditLogParts) {
+    this.#parts = parts;
+    for (const { userId, deviceId } of parts.coldRoutes.all()) this.#coldRoutes.set(userId, deviceId);
+    this.#off = parts.coldRoutes.events.on('changed', ({ userId, route }) =>
+      this.#coldRouteChanged(userId, route),
+    );
+  }
+
+  close(): void {
+    this.#off();
+  }
+
+  write(who: Who, change: Pick<AuditEntry, 'action' | 'what' | 'before' | 'after'>): void {
+    this.#keep(who.asker.domain, who.name, who.from, change);
+  }
+
+  /** What `work` changes is written down by who runs it. */
+  through<T>(work: () => Promise<T>): Promise<T> {
+    return this.#within.run(true, work);
+  }
+
+  #keep(
+    domain: string,
+    who: string,
+    from: string,
+    change: Pick<AuditEntry, 'action' | 'what' | 'before' | 'after'>,
+  ): void {
+    const { keep, clock, random } = this.#parts;
+    keep({ id: random.hex(12), domain, at: clock.wall(), who, from, ...change });
+  }
+
+  #coldRouteChanged(
+    userId: string,
+    route: { readonly deviceId: string; readonly setBy: string } | undefined,
+  ): void {
+    const { directory } = this.#parts;
+    const before = this.#coldRoutes.get(userId);
+    if (route === undefined) this.#coldRoutes.delete(userId);
+    else this.#coldRoutes.set(userId, route.deviceId);
+    const user = directory.userById(userId);
+    if (user === undefined || this.#within.getStore() === true) return;
+    const named = (id: string | undefined) =>
+      id === undefined ? {} : { device: directory.deviceById(id)?.extension ?? id };
+    const by = route === undefined ? `user ${user.extension}` : `device ${route.setBy}`;
+    this.#keep(user.domain, by, 'phone', {
+      action: 'change',
+      what: `users/${user.extension}/cold-route`,
+      before: named(before),
+      after: named(route?.deviceId),
+    });
+  }
+}
