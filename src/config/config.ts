@@ -77,6 +77,8 @@ export type UserConfig = {
   readonly name: string;
   readonly pin?: string;
   readonly callCodes?: boolean;
+  readonly mayGrab?: boolean;
+  readonly record?: boolean;
   readonly password?: string;
   readonly devices: readonly DeviceConfig[];
 };
@@ -103,7 +105,7 @@ type Hears = 'conversation' | 'ringback';
 
 type FeaturesConfig = {
   readonly codes: Readonly<
-    Record<'pull' | 'push' | 'thisDeviceOnly' | 'thatDeviceOnly' | 'allDevices', readonly string[]>
+    Record<'pull' | 'push' | 'grab' | 'thisDeviceOnly' | 'thatDeviceOnly' | 'allDevices', readonly string[]>
   >;
   readonly push: {
     readonly ringSeconds: number;

@@ -26,6 +26,10 @@ export type User = {
   readonly pin?: string;
   /** `false`: keys pressed in a call all go to the other side; no code is looked for. */
   readonly callCodes?: boolean;
+  /** `true`: may take calls of other users by the `grab` code. */
+  readonly mayGrab?: boolean;
+  /** `true`: every call of the user is recorded. */
+  readonly record?: boolean;
 };
 
 export type DeviceKind = 'desk' | 'mobile' | 'desktop' | 'browser' | 'gateway' | 'other';

@@ -15,7 +15,7 @@ export type LegView = {
   readonly ended?: Reason;
 };
 
-export type FlipKind = 'pull' | 'push' | 'replaces' | 'transfer' | 'rescue';
+export type FlipKind = 'pull' | 'push' | 'grab' | 'replaces' | 'transfer' | 'rescue';
 
 /** What one flip was and what it cost. Milliseconds; a figure that could not be measured is left out. */
 export type FlipView = {

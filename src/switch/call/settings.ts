@@ -12,6 +12,8 @@ export type SwitchSettings = {
     readonly codes: {
       readonly pull: readonly string[];
       readonly push: readonly string[];
+      /** Takes a call of another user; nobody may unless the directory says so. */
+      readonly grab: readonly string[];
       readonly thisDeviceOnly: readonly string[];
       readonly thatDeviceOnly: readonly string[];
       readonly allDevices: readonly string[];
@@ -50,6 +52,7 @@ export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
     codes: {
       pull: ['*33'],
       push: ['*9'],
+      grab: [],
       thisDeviceOnly: ['*50'],
       thatDeviceOnly: ['*49'],
       allDevices: ['*51'],

@@ -20,6 +20,8 @@ export type UserSeed = {
   readonly name: string;
   readonly pin?: string;
   readonly callCodes?: boolean;
+  readonly mayGrab?: boolean;
+  readonly record?: boolean;
   /** When set, phones may register with the user's extension and this password. */
   readonly password?: string;
   readonly devices: readonly DeviceSeed[];
@@ -107,6 +109,8 @@ async function seedUser(
       ? {}
       : { credentials: credentialsFor(seed.extension, domain, seed.password) }),
     callCodes: seed.callCodes ?? true,
+    mayGrab: seed.mayGrab ?? false,
+    record: seed.record ?? false,
     ...(seed.pin === undefined ? {} : { pin: keptPin(before?.pin, seed.pin, random) }),
   };
   if (!isDeepStrictEqual(before, user)) await directory.putUser(user);

@@ -8,6 +8,7 @@ export type DialledCode = { readonly feature: Feature; readonly argument: string
 const takesArgument: { readonly [F in Feature]: 'never' | 'may' | 'must' } = {
   pull: 'may',
   push: 'may',
+  grab: 'must',
   thisDeviceOnly: 'never',
   thatDeviceOnly: 'must',
   allDevices: 'never',

@@ -2,7 +2,7 @@ import type { Step, WayInParts } from '../call/way-in.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { parseCode, type DialledCode } from './codes.ts';
 import { dialColdRoute } from './cold-route.ts';
-import { pull } from './pull.ts';
+import { grab, pull } from './pull.ts';
 import { replace } from './replaces.ts';
 
 type Parts = Pick<WayInParts, 'calls' | 'directory' | 'coldRoutes' | 'settings' | 'context'>;
@@ -30,6 +30,7 @@ function dialled(
 ): Promise<Refusal | undefined> | Refusal {
   if (caller?.kind !== 'device') return { status: 403, reason: 'Not known here' };
   if (code.feature === 'pull') return pull(parts, incoming, caller, code.argument);
+  if (code.feature === 'grab') return grab(parts, incoming, caller, code.argument);
   if (code.feature === 'push') return { status: 480, reason: 'Press the push code during a call' };
   const { directory, coldRoutes, context } = parts;
   const { clock, log } = context;

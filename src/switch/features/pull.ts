@@ -3,7 +3,7 @@ import { answerIncoming } from '../call/answer.ts';
 import type { Call, Party } from '../call/call.ts';
 import type { FlipKind } from '../call/call-view.ts';
 import type { Calls } from '../call/calls.ts';
-import type { Endpoint } from '../call/endpoint.ts';
+import { identityOf, type Endpoint } from '../call/endpoint.ts';
 import { Flip } from '../call/flip.ts';
 import type { Leg } from '../call/leg.ts';
 import { mediaRefusal } from '../call/media-session.ts';
@@ -23,6 +23,8 @@ const refusals = {
   nothing: { status: 480, reason: 'Nothing to pull' },
   noDevice: { status: 404, reason: 'No such device' },
   notYours: { status: 403, reason: 'Not your device' },
+  notAllowed: { status: 403, reason: 'Calls of others may not be taken' },
+  nobody: { status: 404, reason: 'No such extension' },
   busy: { status: 486, reason: 'The call is being moved already' },
 } as const satisfies Record<string, Refusal>;
 
@@ -57,6 +59,30 @@ function sourceOf(
     return directory.user(user.domain, from) === undefined ? refusals.noDevice : refusals.notYours;
   if (device.userId !== user.id) return refusals.notYours;
   return { only: (endpoint) => endpoint.device.id === device.id };
+}
+
+/**
+ * The grab code with an extension: a call of another user, or of one device, comes to the device that dialled it
+ * (S1-29). Only for users to whom the directory allows it; from then on the call is theirs.
+ */
+export async function grab(
+  parts: PullParts,
+  incoming: Incoming,
+  grabber: Endpoint,
+  extension: string,
+): Promise<Refusal | undefined> {
+  if (grabber.kind !== 'device' || grabber.user.mayGrab !== true) return refusals.notAllowed;
+  if (!grabber.device.trusted) return refusals.untrusted;
+  const destination = parts.directory.resolve(grabber.user.domain, extension);
+  if (destination?.kind !== 'user' && destination?.kind !== 'device') return refusals.nobody;
+  const only =
+    destination.kind === 'user'
+      ? undefined
+      : ({ device }: DeviceEndpoint) => device.id === destination.device.id;
+  const owner = { ...grabber, user: destination.user };
+  const chosen = chooseCall(candidates(parts.calls, owner, only));
+  if (chosen === undefined) return { ...refusals.nothing, reason: 'Nothing to take' };
+  return take(chosen, incoming, grabber, destination.user.id === grabber.user.id ? 'pull' : 'grab');
 }
 
 /** Everything of the user's that speaks or rings on another device. */
@@ -116,6 +142,7 @@ export async function take(
         flip.answered(puller);
       },
     });
+    if (kind === 'grab') party.identity = identityOf(puller);
     flip.moved(measures);
     return undefined;
   } catch (error) {
