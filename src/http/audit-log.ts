@@ -18,6 +18,7 @@ export class AuditLog {
   readonly #within = new AsyncLocalStorage<true>();
   readonly #coldRoutes = new Map<string, string>();
   readonly #off: () => void;
+  #count = 0;
 
   constructor(parts: AuditLogParts) {
     this.#parts = parts;
@@ -47,7 +48,9 @@ export class AuditLog {
     change: Pick<AuditEntry, 'action' | 'what' | 'before' | 'after'>,
   ): void {
     const { keep, clock, random } = this.#parts;
-    keep({ id: random.hex(12), domain, at: clock.wall(), who, from, ...change });
+    // Ids of one moment sort as they were made, and never meet those of another start.
+    const id = `${(this.#count++).toString(16).padStart(8, '0')}${random.hex(8)}`;
+    keep({ id, domain, at: clock.wall(), who, from, ...change });
   }
 
   #coldRouteChanged(
