@@ -113,6 +113,7 @@ type FeaturesConfig = {
     readonly callerHears: { readonly ownDevice: Hears; readonly others: Hears };
     readonly autoAnswer: boolean;
   };
+  readonly hold: { readonly music: string };
   readonly rescue: { readonly seconds: number };
   readonly starSeconds: number;
 };

@@ -11,8 +11,10 @@ import { FlipsByApi } from './features/flip-by-api.ts';
 import { parseDtmfLog } from './features/dtmf.ts';
 import { Keypads } from './features/keypad.ts';
 import { ColdRoutesByApi } from './features/cold-route.ts';
+import { HoldMusic } from './features/hold-music.ts';
 import { onInvite } from './features/on-invite.ts';
 import { Rescues } from './features/rescues.ts';
+import { recordCalls } from './features/recording.ts';
 import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
@@ -42,7 +44,10 @@ export function createCore(parts: CoreParts): Core {
     log,
     announcements: new Announcements(),
     phone: {
-      connected: (call, leg) => keypads.connected(call, leg),
+      connected: (call, leg) => {
+        music.connected(call, leg);
+        keypads.connected(call, leg);
+      },
       info: (call, leg, request) => keypads.info(call, leg, request),
       refer: (call, leg, request) => transfer(pushing, call, leg, request),
       alive: (leg) => rescues.alive(leg),
@@ -53,6 +58,8 @@ export function createCore(parts: CoreParts): Core {
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
+  const music = new HoldMusic(calls, context);
+  recordCalls(directory, calls, context);
   watchSilence(calls, context, (call, leg) => void rescues.suspect(call, leg, 'silent'));
   let accepting = true;
   const enter = wayIn({

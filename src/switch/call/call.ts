@@ -83,6 +83,8 @@ export class Call {
   /** Users that it ever concerned. */
   readonly everyUser = new Set<string>();
   phase: 'ringing' | 'talking' | 'ended' = 'ringing';
+  /** It is, or was to be, recorded. */
+  recording = false;
   /** What rings for it now: at its start the callee's devices, later the target of a push. */
   ringing: Ring | undefined;
   readonly #keeper: CallKeeper;

@@ -29,6 +29,8 @@ export type SwitchSettings = {
       /** Ask a chosen own device to answer by itself. */
       readonly autoAnswer: boolean;
     };
+    /** What a party on hold hears: `tone`, `none`, or the path of a WAV file at the media engine. */
+    readonly hold: { readonly music: string };
     /** How long the far party is kept when a device dies; 0 ends the call at once. */
     readonly rescue: { readonly seconds: number };
     /** How long a `*` waits for the digit that makes it a code. */
@@ -63,6 +65,7 @@ export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
       callerHears: { ownDevice: 'conversation', others: 'ringback' },
       autoAnswer: false,
     },
+    hold: { music: 'tone' },
     rescue: { seconds: 30 },
     starSeconds: 1.5,
   },

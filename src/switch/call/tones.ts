@@ -53,6 +53,12 @@ export const tones = {
   waiting: { sound: wav([{ hertz: [425], ms: 120 }]), everyMs: 5000 },
 } as const;
 
+/** For who waits on hold, again and again: four soft notes, and a rest. */
+export const holdMusic: Uint8Array = wav([
+  ...[392, 494, 587, 494].flatMap((hertz) => [{ hertz: [hertz, hertz / 2], ms: 350 }, silence(50)]),
+  silence(2400),
+]);
+
 export type Tone = keyof typeof tones;
 
 /** How long it sounds once. */
