@@ -241,9 +241,11 @@ async function registrar(srf: Srf, seed: Omit<DirectorySeed, 'domain' | 'aliases
     clock,
     logger: log,
   });
-  const { use } = srf as unknown as { use(m: string, f: (q: SipRequest, s: SipResponse) => void): void };
-  use.call(srf, 'register', (request, response) => void service.handle(request, response));
-  use.call(srf, 'flow-closed', (request) => {
+  const connection = srf as unknown as {
+    use(method: string, handler: (request: SipRequest, response: SipResponse) => void): void;
+  };
+  connection.use('register', (request, response) => void service.handle(request, response));
+  connection.use('flow-closed', (request) => {
     const protocol = request.protocol as Flow['protocol'];
     void service.flowClosed({ ...flowOf(request), protocol });
   });

@@ -29,6 +29,7 @@ const lossy = (layer: TransportLayer, lose: () => boolean): TransportLayer => ({
   listenerFor: (destination) => layer.listenerFor(destination),
   viaFor: (listener, branch) => layer.viaFor(listener, branch),
   isOpen: (flow) => layer.isOpen(flow),
+  openFlow: (protocol, remote) => layer.openFlow(protocol, remote),
   close: async () => await layer.close(),
   describe: () => layer.describe(),
   sendRequest(request, destination, done) {

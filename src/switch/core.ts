@@ -4,6 +4,7 @@ import type { Call, CallContext } from './call/call.ts';
 import { CallRate } from './call/call-rate.ts';
 import type { CallEvents } from './call/call-view.ts';
 import { Calls } from './call/calls.ts';
+import { watchBindings } from './call/watch-bindings.ts';
 import type { Ring } from './call/ring.ts';
 import type { Incoming, Signaling } from './call/signaling.ts';
 import { wayIn, type WayInParts } from './call/way-in.ts';
@@ -75,9 +76,7 @@ export function createCore(parts: CoreParts): Core {
     authenticate: parts.authenticate,
     features: onInvite({ calls, directory, coldRoutes, settings, context }),
   });
-  bindings.events.on('added', (binding) => {
-    for (const ring of rings) ring.registered(binding);
-  });
+  watchBindings(bindings, calls, rings);
   return {
     enter,
     calls,

@@ -157,6 +157,10 @@ class Endpoint implements TransportLayer {
     return this.#network.open;
   }
 
+  openFlow(): undefined {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     this.#network.remove(this.#listener.local.address, this.#listener.local.port);
     await Promise.resolve();

@@ -29,7 +29,20 @@ const meantDialog = (options: NewRequestOptions, command: SipCommand<'request'>)
 
 type Hop = { readonly destinations: readonly Destination[] } | { readonly nextHop: string } | object;
 
+const protocols = ['tcp', 'tls', 'ws', 'wss'] as const;
+
+/** The connection that a next hop names by address, port and transport. */
+const namedFlow = (options: NewRequestOptions, nextHop: string) => {
+  const uri = parseUri(nextHop);
+  const protocol = protocols.find((p) => p === uri?.parameters.get('transport')?.toLowerCase());
+  if (uri?.port === undefined || protocol === undefined) return undefined;
+  return options.core().transport.openFlow(protocol, { address: uri.host, port: uri.port });
+};
+
 const hopOf = (options: NewRequestOptions, { message, routeUrl }: SipCommand<'request'>): Hop => {
+  // Two phones behind two NATs may have the same Contact: an application that names the connection knows better.
+  const named = namedFlow(options, routeUrl);
+  if (named !== undefined) return { destinations: [{ kind: 'flow', flow: named }] };
   const flow = toContact.has(message.method) ? options.flows.find(message.uri) : undefined;
   if (flow !== undefined && options.core().transport.isOpen(flow))
     return { destinations: [{ kind: 'flow', flow }] };

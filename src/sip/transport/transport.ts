@@ -25,6 +25,7 @@ import { UriResolver } from './resolve.ts';
 import { Sender } from './sender.ts';
 import { SourceGuard } from './source-guard.ts';
 import type {
+  Address,
   Destination,
   Flow,
   Listener,
@@ -160,6 +161,12 @@ export class Transport implements TransportLayer {
     return flow.protocol === 'udp'
       ? this.#udp.has(hostPort(flow.local))
       : this.#connections.of(flow) !== undefined;
+  }
+
+  openFlow(protocol: Protocol, remote: Address): Flow | undefined {
+    if (protocol === 'udp') return undefined;
+    const link = this.#connections.find(protocol, remote);
+    return link?.isOpen === true ? link.flow : undefined;
   }
 
   async close(): Promise<void> {

@@ -71,6 +71,8 @@ export interface TransportLayer {
    */
   sendResponse(response: SipResponse, flow: Flow, done: (result: SendResult) => void): void;
   isOpen(flow: Flow): boolean;
+  /** The connection that is up to that address, whoever opened it; never for UDP. */
+  openFlow(protocol: Protocol, remote: Address): Flow | undefined;
   close(): Promise<void>;
   describe(): object;
 }
