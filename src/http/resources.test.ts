@@ -105,7 +105,7 @@ describe('the API', () => {
       await admin.put(`${users}/100`, { name: 'Ada L.', pin: '123456', password: 'of the phones' });
       const { body, text } = await admin.get('/api/v1/audit?what=users/100&limit=1');
       const [entry] = body.items as { before: object; after: object; from: string; at: number }[];
-      assert.deepEqual((entry?.before as { name: string }).name, 'User 100');
+      assert.equal((entry?.before as { name?: string } | undefined)?.name, 'User 100');
       assert.deepEqual(entry?.after, {
         ...entry?.before,
         name: 'Ada L.',
@@ -192,7 +192,7 @@ describe('the API', () => {
       await admin.delete(`${devices}/1001`);
       await admin.put(`${devices}/1002`, { name: 'Mobile', password: 'a new secret' });
       const { items } = (await admin.get('/api/v1/bindings')).body;
-      assert.deepEqual(items.map((b) => b['device']).toSorted(), ['1003', '2001', '2002', '2003']);
+      assert.deepEqual(new Set(items.map((b) => b['device'])), new Set(['1003', '2001', '2002', '2003']));
     });
 
     it('need an owner, a free extension and a free user name', async () => {
