@@ -174,7 +174,7 @@ describe('each leg on its own', function () {
     await mobile.unregister();
   });
 
-  it('INFO and MESSAGE within the call reach the other phone, with their bodies, and so do the answers', async () => {
+  it('M-03 INFO and MESSAGE within the call reach the other phone, with their bodies, and so do the answers', async () => {
     const call = await answered();
     const response = await call.out.request('INFO', {
       type: 'application/media_control+xml',

@@ -1,4 +1,5 @@
 import type { Call } from './call.ts';
+import { forward } from './forward.ts';
 import type { Leg } from './leg.ts';
 import { mediaRefusal } from './media-session.ts';
 import { answerTo, directionOf, sameSession, shareCodec, withDirection } from './session-description.ts';
@@ -13,7 +14,7 @@ export const listenTo = (call: Call, leg: Leg): DialogListener => ({
   },
   requested: (request) => {
     call.context.phone.alive(leg);
-    void requested(call, leg, request);
+    requested(call, leg, request);
   },
 });
 
@@ -61,7 +62,7 @@ async function renegotiated(call: Call, leg: Leg, said: string): Promise<string>
   return withDirection(answer, answerTo[directionOf(said)]);
 }
 
-async function requested(call: Call, leg: Leg, request: InDialogRequest): Promise<void> {
+function requested(call: Call, leg: Leg, request: InDialogRequest): void {
   const { phone } = call.context;
   if (request.method === 'REFER') return phone.refer(call, leg, request);
   if (request.method === 'INFO' && phone.info(call, leg, request)) return undefined;
@@ -71,19 +72,10 @@ async function requested(call: Call, leg: Leg, request: InDialogRequest): Promis
   return forwarded(call, leg, request);
 }
 
-/** MESSAGE and INFO go to the other phone, with their body and nothing that names the sender's network. */
-async function forwarded(call: Call, leg: Leg, request: InDialogRequest): Promise<void> {
+/** MESSAGE and INFO go to the other phone. */
+function forwarded(call: Call, leg: Leg, request: InDialogRequest): void {
   const party = call.partyOf(leg);
   const far = party === undefined ? undefined : call.other(party).leg;
   if (far?.dialog === undefined) return request.respond(480, { reason: 'Nobody to deliver to yet' });
-  const headers: Record<string, string> = {};
-  for (const name of ['Content-Type', 'Info-Package', 'Content-Disposition']) {
-    const value = request.get(name);
-    if (value !== undefined) headers[name] = value;
-  }
-  const { status, reason } = await far.dialog.request(request.method, {
-    headers,
-    ...(request.body === '' ? {} : { body: request.body }),
-  });
-  return request.respond(status, reason === '' ? {} : { reason });
+  return forward(request, far.dialog);
 }

@@ -39,6 +39,13 @@ export interface SessionChange extends SipRequest {
   refuse(refusal: Refusal): void;
 }
 
+export type RequestOutcome = {
+  readonly status: number;
+  readonly reason: string;
+  readonly contentType?: string;
+  readonly body?: string;
+};
+
 export type DialogListener = {
   /** The peer hung up, or the stack gave the dialog up (session timer, no ACK). */
   ended(reason: Reason | undefined): void;
@@ -53,11 +60,8 @@ export interface Dialog extends DialogId {
   bye(reason?: Reason): void;
   /** Sends a re-INVITE; resolves with the answer, rejects with `SipFailure`. */
   reinvite(sdp: string, headers?: Headers): Promise<string>;
-  /** Sends any other request; resolves with the final status, 408 and 503 included. */
-  request(
-    method: string,
-    options: { headers?: Headers; body?: string },
-  ): Promise<{ status: number; reason: string }>;
+  /** Sends any other request; resolves with the final answer, 408 and 503 included. */
+  request(method: string, options: { headers?: Headers; body?: string }): Promise<RequestOutcome>;
 }
 
 /** An INVITE that came in and waits for its answer. */

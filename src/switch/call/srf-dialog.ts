@@ -8,6 +8,7 @@ import {
   type InDialogRequest,
   type Reason,
   type Refusal,
+  type RequestOutcome,
   type SessionChange,
 } from './signaling.ts';
 import { parseReason, requestOf, sendArguments } from './srf-message.ts';
@@ -75,13 +76,18 @@ export class SrfDialogAdapter implements Dialog {
   }
 
   request(method: string, options: { headers?: Headers; body?: string }) {
-    return new Promise<{ status: number; reason: string }>((resolve) => {
+    return new Promise<RequestOutcome>((resolve) => {
       const { body } = options;
       const own = { method, headers: { ...options.headers }, ...(body === undefined ? {} : { body }) };
       this.#dialog.request(own, (error, res) => {
         if (res === undefined) return resolve({ status: 481, reason: String(error) });
         if (res.status < 200) return undefined;
-        return resolve({ status: res.status, reason: res.reason });
+        const contentType = res.get('Content-Type');
+        return resolve({
+          status: res.status,
+          reason: res.reason,
+          ...(contentType === undefined ? {} : { contentType, body: res.body ?? '' }),
+        });
       });
     });
   }
