@@ -1,9 +1,11 @@
 import type { Endpoint } from './call/endpoint.ts';
-import type { Incoming, Refusal } from './call/signaling.ts';
+import type { Refusal, SipRequest } from './call/signaling.ts';
 import { dialledOf } from './call/inspect.ts';
+import { requestOf } from './call/srf-message.ts';
 import { SrfIncoming, SrfSignaling } from './call/srf-signaling.ts';
 import { asClient } from './call/srf-types.ts';
 import { createCore } from './core.ts';
+import { deliver } from './features/message.ts';
 import type { Switch, SwitchParts } from './index.ts';
 import { uriParts, type Authenticator } from './registrar/index.ts';
 import { otherRequests } from './requests.ts';
@@ -25,7 +27,17 @@ export function createSwitch(parts: SwitchParts): Switch {
       incoming.refuse({ status: 500, reason: 'Internal error' });
     });
   });
-  const { directory, bindings, settings } = parts;
+  const { directory, bindings, settings, clock } = parts;
+  const texts = { directory, bindings, clock, signaling: new SrfSignaling(srf) };
+  srf.use('message', (req, res) => {
+    const request = requestOf(req);
+    const sender = authenticated(authenticator, request);
+    const answer = ({ status, reason, headers }: Refusal) =>
+      res.send(status, reason, { headers: { ...headers } });
+    if ('status' in sender) return answer(sender);
+    const { dialled } = dialledOf(req.uri, uriParts(req.uri));
+    return void deliver(texts, request, sender.endpoint, dialled).then(answer);
+  });
   otherRequests(srf, { directory, bindings, authenticator, domain: settings.domain });
   return core;
 }
@@ -33,7 +45,7 @@ export function createSwitch(parts: SwitchParts): Switch {
 /** The authenticated device behind an INVITE; its From counts for nothing. */
 function authenticated(
   authenticator: Authenticator,
-  incoming: Incoming,
+  incoming: SipRequest,
 ): { readonly endpoint: Endpoint } | Refusal {
   const { method, uri, source } = incoming;
   const result = authenticator.check({

@@ -14,6 +14,7 @@ import {
   type Reason,
   type Refusal,
   type ResponseOptions,
+  type Route,
   type SessionChange,
   type Signaling,
 } from '../call/signaling.ts';
@@ -164,7 +165,11 @@ export class FakeSignaling implements Signaling {
     return outgoing;
   }
 
-  request(): Promise<{ status: number; reason: string }> {
+  request(
+    _method: string,
+    _route: Route,
+    _options: { headers?: Headers; body?: string },
+  ): Promise<{ status: number; reason: string }> {
     return Promise.resolve({ status: 200, reason: 'OK' });
   }
 }
