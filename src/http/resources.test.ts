@@ -105,7 +105,7 @@ describe('the API', () => {
       await admin.put(`${users}/100`, { name: 'Ada L.', pin: '123456', password: 'of the phones' });
       const { body, text } = await admin.get('/api/v1/audit?what=users/100&limit=1');
       const [entry] = body.items as { before: object; after: object; from: string; at: number }[];
-      assert.equal((entry?.before as { name?: string } | undefined)?.name, 'User 100');
+      assert.match(JSON.stringify(entry?.before), /User 100/);
       assert.deepEqual(entry?.after, {
         ...entry?.before,
         name: 'Ada L.',

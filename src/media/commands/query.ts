@@ -123,6 +123,8 @@ function describeStream(stream: Stream): NgDictionary {
     streams: stream.ports === undefined ? [] : [describePort(stream, 'RTP'), describePort(stream, 'RTCP')],
     flags: flagsOfStream(stream),
     direction: stream.direction,
+    // What the party sends; by this its quality is found above.
+    'ingress SSRCs': stream.reception.received === 0 ? [] : [{ SSRC: stream.reception.ssrc }],
     'crypto suite': stream.security?.suite ?? '',
     far: {
       'packet loss': Math.round(stream.reports.farLossPercent),
