@@ -9,9 +9,9 @@ export type Result =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'done'; readonly text: string };
 
-export type Options = Readonly<Record<string, string | boolean | undefined>>;
+type Options = Readonly<Record<string, string | boolean | undefined>>;
 
-export type Given = {
+type Given = {
   readonly api: ApiClient;
   /** The command's arguments, as many as it has names for; the last may be absent. */
   readonly args: readonly string[];

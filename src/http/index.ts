@@ -1,2 +1,2 @@
-export { Metrics, type MetricSources } from './metrics.ts';
-export { startHttp, type Health, type HttpLimits, type HttpOptions, type HttpServer } from './server.ts';
+export { Metrics } from './metrics.ts';
+export { startHttp, type Health, type HttpLimits, type HttpServer } from './server.ts';

@@ -48,7 +48,7 @@ export type HttpLimits = {
   readonly sessionHours: number;
 };
 
-export const defaultHttpLimits: HttpLimits = {
+const defaultHttpLimits: HttpLimits = {
   requestsPerSecond: 100,
   requestBurst: 500,
   failures: 10,

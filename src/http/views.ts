@@ -3,8 +3,8 @@ import { deviceById } from '../switch/directory/index.ts';
 import type { Asker, CallView, FlipView, LegView } from '../switch/index.ts';
 
 /** A leg as the API shows it: people and devices by their extensions. */
-export type ApiLeg = Omit<LegView, 'userId' | 'deviceId'> & { readonly user?: string };
-export type ApiCall = Omit<CallView, 'domain' | 'legs'> & { readonly legs: readonly ApiLeg[] };
+type ApiLeg = Omit<LegView, 'userId' | 'deviceId'> & { readonly user?: string };
+type ApiCall = Omit<CallView, 'domain' | 'legs'> & { readonly legs: readonly ApiLeg[] };
 
 /** A call for who asks: another party's devices, and what it does with them, are nobody else's business. */
 export function callFor(directory: DirectoryStore, view: CallView, asker: Asker): ApiCall {

@@ -31,7 +31,7 @@ declare module 'fastify' {
 const digest = (text: string) => createHash('sha256').update(text).digest();
 
 /** Compares in a time that tells nothing about either. */
-export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
+const sameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
 
 export type AuthenticationParts = {
   readonly domain: string;

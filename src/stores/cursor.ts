@@ -1,7 +1,7 @@
 /** Where a page ended: lists are ordered by time and then id, both downwards. */
 export type Cursor = { readonly at: number; readonly id: string };
 
-export const printCursor = ({ at, id }: Cursor): string => `${at}.${id}`;
+const printCursor = ({ at, id }: Cursor): string => `${at}.${id}`;
 
 export function parseCursor(text: string | undefined): Cursor | undefined {
   const [, at, id] = /^(\d{1,15})\.(.{1,200})$/.exec(text ?? '') ?? [];

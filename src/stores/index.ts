@@ -10,7 +10,7 @@ export type {
   Registration,
   RemovalReason,
 } from './binding-store.ts';
-export type { AuditEntry, AuditQuery, AuditStore } from './audit-store.ts';
+export type { AuditEntry, AuditStore } from './audit-store.ts';
 export type { ColdRoute, ColdRouteEvents, ColdRouteStore } from './cold-route-store.ts';
 export { sameContact } from './contact-uri.ts';
 export {
@@ -34,17 +34,15 @@ export { MemoryBindingStore } from './memory/binding-store.ts';
 export { MemoryDirectoryStore } from './memory/directory-store.ts';
 export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
 export { openColdRouteStore } from './sql/cold-route-store.ts';
-export { Outbox, type OutboxOptions } from './outbox.ts';
+export { Outbox } from './outbox.ts';
 export type {
   CallRecord,
   LegQuality,
-  Page,
   RecordedFlip,
   RecordedLeg,
-  RecordedReason,
   RecordQuery,
   RecordStore,
 } from './records-store.ts';
 export { SqlAuditStore } from './sql/audit-store.ts';
-export { openDatabase, type Database } from './sql/database.ts';
+export { openDatabase } from './sql/database.ts';
 export { SqlRecordStore } from './sql/record-store.ts';

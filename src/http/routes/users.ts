@@ -17,7 +17,7 @@ type UserBody = {
 };
 
 /** A user whom the asker may see: everybody for an administrator, oneself for a user. */
-export function visibleUser(directory: DirectoryStore, extension: string, asker: Asker): User {
+function visibleUser(directory: DirectoryStore, extension: string, asker: Asker): User {
   const user = directory.user(asker.domain, extension);
   if (user === undefined || !(asker.admin || user.id === asker.userId))
     throw new Refused(404, 'No such user');

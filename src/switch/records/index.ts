@@ -1,2 +1,2 @@
 export { MediaWatch } from './media-watch.ts';
-export { RecordKeeper, type RecordKeeperParts } from './record-keeper.ts';
+export { RecordKeeper } from './record-keeper.ts';
