@@ -1,6 +1,7 @@
 export type PhoneUser = {
   readonly extension: string;
   readonly name: string;
+  readonly pin?: string;
   readonly devices: readonly {
     readonly extension: string;
     readonly name: string;
@@ -29,7 +30,7 @@ export function phoneSettings(
   const servers = [...places].map(([place, protocols]) => `${place} (${protocols.join(', ')})`);
   const width = Math.max(...users.flatMap((user) => user.devices.map((device) => device.name.length)));
   const phones = users.flatMap((user) => [
-    `  ${user.name}, extension ${user.extension}`,
+    `  ${user.name}, extension ${user.extension}${user.pin === undefined ? '' : `, PIN ${user.pin}`}`,
     ...user.devices.map(
       ({ name, extension, username, password }) =>
         `    ${name.padEnd(width)}   user ${username ?? extension}   password ${password}`,

@@ -42,6 +42,10 @@ function newPassword(random: Random): string {
   return [text.slice(0, 4), text.slice(4, 8), text.slice(8)].join('-');
 }
 
+/** Six digits; what protects them is that few may be tried. */
+const newPin = (random: Random): string =>
+  String(Number.parseInt(random.hex(6), 16) % 1_000_000).padStart(6, '0');
+
 function newDemoUsers(random: Random): readonly UserConfig[] {
   const device = (extension: string, name: string, kind: DeviceConfig['kind']): DeviceConfig => ({
     extension,
@@ -56,6 +60,7 @@ function newDemoUsers(random: Random): readonly UserConfig[] {
   ].map(({ extension, name }) => ({
     extension,
     name,
+    pin: newPin(random),
     devices: [
       device(`${extension}1`, 'Desk phone', 'desk'),
       device(`${extension}2`, 'Mobile app', 'mobile'),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { adminToken, ApiWorld } from './fixture.test.ts';
 
@@ -145,6 +146,19 @@ describe('http', () => {
     assert.ok(references.length > 0);
     for (const reference of references)
       assert.ok(reference.replace('#/components/schemas/', '') in schemas, reference);
+  });
+
+  it('is told whole in docs/http.md', async () => {
+    const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8');
+    const { paths } = (await api.nobody.get('/api/v1/openapi.json')).body;
+    for (const path of Object.keys(paths as object))
+      assert.ok(page.includes(path.replace('/api/v1', '')), `${path} is not in docs/http.md`);
+    const metrics = [...(await api.nobody.get('/metrics')).text.matchAll(/^# TYPE flipswitch_(\w+)/gm)];
+    for (const [, name = ''] of metrics)
+      assert.ok(
+        page.includes(name) || page.includes(`\`${name.replace(/^flip/, '')}`),
+        `${name} is not in docs/http.md`,
+      );
   });
 
   it('S2-52 limits what one address may ask', async () => {
