@@ -182,6 +182,7 @@ for (const engine of ['embedded', 'rtpengine'] as const)
       assert.deepEqual([call.finalStatus, call.finalReason], [488, 'No common codec']);
       assert.equal(flips.at(-1)?.result, 'failed');
       await far.media.rtp.hears(10, '1001');
+      await desk.media.rtp.hears(10);
       assert.equal(desk.state, 'answered');
     });
   });

@@ -31,6 +31,8 @@ export async function swap(
   try {
     await call.operations.run(() => connect(() => void (confirmed = true)));
   } catch (error) {
+    // rtpengine 10 turns the far party's sound to a new device as soon as that is offered something.
+    await call.operations.run(() => restored(call, party, next, old));
     giveUp(call, party, next, old);
     throw error;
   }

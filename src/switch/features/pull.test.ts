@@ -3,6 +3,7 @@ import { VirtualClock } from '../../testing/index.ts';
 import { FakeIncoming, phoneSdp, type FakeDialog } from '../testing/fake-phones.ts';
 import { settle, World } from '../testing/world.ts';
 import { answeredElsewhere } from '../call/fork.ts';
+import { SipFailure } from '../call/signaling.ts';
 import { moved } from '../call/swap.ts';
 import type { FlipView } from '../call/call-view.ts';
 
@@ -92,6 +93,20 @@ describe('pull', () => {
     world.engine.heard.add('*');
     await world.dial('1003', '*33');
     assert.deepEqual(desk.bye_, moved);
+  });
+
+  it('a puller that gives up while it is being answered: the media is the old device’s again', async () => {
+    const { far, desk } = await talking();
+    const tag = world.core.calls.all()[0]?.callee.leg?.tag;
+    const mobile = new FakeIncoming(world.endpoint('1002'));
+    mobile.accept = () => Promise.reject(new SipFailure(487, 'Request Terminated'));
+    world.send(mobile, '*33');
+    await settle();
+    assert.ok(desk.up);
+    untouched(far);
+    const last = world.engine.commands.findLast((c) => c.name === 'answer');
+    assert.equal(last?.fields['to-tag'], tag);
+    assert.equal(result().at(-1), 'failed');
   });
 
   it('S0-12 a ringing call is answered on the puller; the ringing devices are told it was answered elsewhere', async () => {
