@@ -13,6 +13,8 @@ export async function at<T>(where: string, step: () => Promise<T> | T): Promise<
   try {
     return await step();
   } catch (error) {
-    throw error instanceof ConfigurationError ? error : new StartFailure(where, error);
+    throw error instanceof ConfigurationError || error instanceof StartFailure
+      ? error
+      : new StartFailure(where, error);
   }
 }

@@ -7,6 +7,7 @@ import { mainAddress } from '../cli/index.ts';
 import { splitHostPort, splitListen } from '../config/index.ts';
 import { startMediaEngine } from '../media/index.ts';
 import type { MediaNode } from '../switch/index.ts';
+import { at } from './failure.ts';
 import type { Settings } from './settings.ts';
 
 /** An address that this machine's phones can send to: the one they register at. */
@@ -47,7 +48,8 @@ export async function startMedia(
   if (media.engine === 'rtpengine')
     return { nodes: (media.nodes ?? []).map((node) => splitHostPort(node)), close: async () => undefined };
   const address = mediaAddressOf(settings);
-  await refuseForeign(address);
+  // Unless it is said, it is one of the SIP listeners' addresses.
+  await at(media.address === undefined ? 'signaling.listen' : 'media.address', () => refuseForeign(address));
   const recordings = join(settings.data, 'recordings');
   mkdirSync(recordings, { recursive: true, mode: 0o700 });
   const family = address.includes(':') ? 'IP6' : 'IP4';

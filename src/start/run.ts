@@ -12,6 +12,7 @@ import { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import { openSocket, startMedia } from './media.ts';
 import { keepRecords, openRecords, type Records } from './records.ts';
+import { preflight } from './preflight.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
 import { connect, flushed, startSignaling, type Connected } from './signaling.ts';
@@ -124,6 +125,7 @@ export async function run(config: Config): Promise<Running> {
     seedDirectory(registrar.directory, seedOf(config, demo?.users ?? users), random),
   );
   const token = settings.http.adminToken ?? adminToken(folder, random).token;
+  await preflight(settings);
   const opened = new Opened();
   const coldRoutes = await at('data', () => openColdRouteStore(join(folder.path, 'cold-routes.db')));
   opened.add('cold routes', () => coldRoutes.close());

@@ -1,0 +1,20 @@
+import { createServer } from 'node:net';
+import { splitHostPort } from '../config/index.ts';
+import { at } from './failure.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * Looks at the HTTP port before the engines are started, which take most of a start's time: a port that is taken is
+ * told within a second. Between this look and the listening somebody may still take it, and that is told then.
+ */
+export async function preflight({ http }: Settings): Promise<void> {
+  const { host, port } = splitHostPort(http.listen);
+  await at(`http.listen ${http.listen}`, async () => {
+    const server = createServer();
+    await new Promise<void>((done, failed) => {
+      server.once('error', failed);
+      server.listen(port, host, done);
+    });
+    await new Promise((done) => server.close(done));
+  });
+}
