@@ -3,7 +3,7 @@ import { capabilities } from './capabilities.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
 import { offeringTo, type MediaParty } from './media-session.ts';
-import { asAnswer, audioCodecs, withCodecs, withDirection } from './session-description.ts';
+import { asAnswer, audioCodecs, shareCodec, withCodecs, withDirection } from './session-description.ts';
 import { SipFailure } from './signaling.ts';
 
 /** No codec is common between a device that calls in and the party that it would talk to. */
@@ -56,9 +56,11 @@ type Answering = {
   readonly acked: () => void;
 };
 
-async function answerOffer(call: Call, { far, from, leg, answer, acked }: Answering): Promise<string> {
-  if (answer === undefined || leg.incoming === undefined) throw new NoCommonCodec();
-  const forFar = await call.media.answer(from, leg.branch, leg);
+async function answerOffer(call: Call, answering: Answering): Promise<string> {
+  const { far, from, leg, acked } = answering;
+  if (leg.incoming === undefined) throw new NoCommonCodec();
+  const answer = answering.answer ?? (await farAsked(call, far.leg, leg));
+  const forFar = answering.answer === undefined ? '' : await call.media.answer(from, leg.branch, leg);
   leg.local = answer;
   const dialog = await leg.incoming.accept(answer, answerHeaders(far), acked);
   call.establish(leg, dialog);
@@ -66,8 +68,28 @@ async function answerOffer(call: Call, { far, from, leg, answer, acked }: Answer
 }
 
 /**
- * The other party as the media engine is to present it to a new device: what it said, narrowed to the codecs that it and the leg it talks to have agreed on, and with the hold of
- * the leg that leaves taken back: a hold is the holder's, and goes with it.
+ * The last resort: the device knows no codec that the other party talks, nor one that the media engine could make. Then
+ * the other party is asked (re-INVITE) for one that it offered once; if it will not, nothing has changed.
+ */
+async function farAsked(call: Call, far: Leg | undefined, leg: Leg): Promise<string> {
+  if (call.phase !== 'talking' || far?.dialog === undefined || !shareCodec(far.sdp, leg.sdp))
+    throw new NoCommonCodec();
+  const offer = await call.media.ask(far, leg);
+  const said = await far.dialog.reinvite(offer).catch((error: unknown) => {
+    call.log.info({ error: String(error) }, 'the other party keeps its codec');
+    throw new NoCommonCodec();
+  });
+  const answer = asAnswer(await call.media.agreed({ tag: far.tag, sdp: said }, leg), leg.sdp);
+  if (answer === undefined) throw new NoCommonCodec();
+  far.sdp = said;
+  far.local = offer;
+  return answer;
+}
+
+/**
+ * The other party as the media engine is to present it to a new device: what it said, narrowed to the codecs that it and
+ * the leg it talks to have agreed on, and with the hold of the leg that leaves taken back: a hold is the holder's, and
+ * goes with it.
  */
 export function farParty(call: Call, party: Party): MediaParty {
   const { leg } = call.other(party);

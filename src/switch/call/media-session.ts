@@ -89,6 +89,30 @@ export class MediaSession {
     return this.#again(from, to, {});
   }
 
+  /** Makes the SDP by which a connected leg (`to`) is to be asked to talk with `from`, in the words of `from`. */
+  ask(to: MediaParty, from: MediaParty): Promise<string> {
+    const { protocol, family } = offeringTo(from, to.sdp);
+    const how = { ...(protocol && { protocol }), ...(family && { family }) };
+    return this.#sdp('offer', {
+      ...common,
+      ...offering(from, how),
+      'from-tag': from.tag,
+      'to-tag': to.tag,
+      sdp: from.sdp,
+    });
+  }
+
+  /** Takes the answer to what `ask` made; yields the SDP for `from`. */
+  agreed(to: MediaParty, from: MediaParty): Promise<string> {
+    return this.#sdp('answer', {
+      ...common,
+      ...addresses(to, familyOf(from.sdp)),
+      'from-tag': from.tag,
+      'to-tag': to.tag,
+      sdp: to.sdp,
+    });
+  }
+
   /** Says what both sides have said, to each the way it speaks itself. */
   async #again(from: MediaParty, to: MediaParty, more: Readonly<Record<string, unknown>>): Promise<string> {
     const tags = { ...common, ...more, 'from-tag': from.tag, 'to-tag': to.tag };

@@ -109,6 +109,41 @@ describe('pull', () => {
     assert.equal(result().at(-1), 'failed');
   });
 
+  describe('a puller whose codec the other party offered once, and the media engine cannot make', () => {
+    const g729 = phoneSdp(4002, '18 101');
+    const begin = async () => {
+      const far = await world.dial('2001', '100', phoneSdp(4000, '0 18 101'));
+      const desk = world.at('1001').answer(phoneSdp(5000, '0 101'));
+      await settle();
+      return { far, desk };
+    };
+
+    it('S1-16 the other party is asked for it, once', async () => {
+      const { far, desk } = await begin();
+      far.dialog.reinvite = (sdp) => {
+        far.dialog.reinvites.push(sdp);
+        return Promise.resolve(phoneSdp(4000, '18 101'));
+      };
+      const mobile = await world.dial('1002', '*33', g729);
+      assert.equal(mobile.final?.status, 200);
+      assert.match(mobile.final?.sdp ?? '', /RTP\/AVP 18 101/);
+      assert.equal(far.dialog.reinvites.length, 1);
+      assert.deepEqual(desk.bye_, moved);
+    });
+
+    for (const status of [408, 488, 491])
+      it(`S1-58 S1-67 a trunk that answers every re-INVITE with ${status} keeps its call; the puller gets 488`, async () => {
+        const { far, desk } = await begin();
+        far.dialog.reinvite = () => Promise.reject(new SipFailure(status, 'no'));
+        const mobile = await world.dial('1002', '*33', g729);
+        assert.deepEqual([mobile.final?.status, mobile.final?.reason], [488, 'No common codec']);
+        assert.ok(desk.up && far.dialog.up);
+        await world.dial('1003', '*33');
+        assert.deepEqual(desk.bye_, moved);
+        assert.ok(far.dialog.up);
+      });
+  });
+
   it('S0-12 a ringing call is answered on the puller; the ringing devices are told it was answered elsewhere', async () => {
     const caller = await world.dial('2001', '100');
     world.at('1001').ring();
