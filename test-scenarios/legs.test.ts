@@ -211,6 +211,13 @@ describe('each leg on its own', function () {
       assert.equal(call.out.count('BYE') + call.in.count('BYE'), 2);
     });
 
+    it('a caller that leaves it open who refreshes does it itself (RFC 4028 §9)', async () => {
+      const call = await answered({ headers: [field('Session-Expires', '1800')] });
+      const ok = await call.out.received(200);
+      assert.equal(ok.headers.get('session-expires'), '1800;refresher=uac');
+      await over(call);
+    });
+
     it('a caller that refreshes keeps the call, and the other leg knows nothing of it', async () => {
       const call = await answered({ headers: timed });
       for (let n = 0; n < 3; n++) {
