@@ -3,7 +3,15 @@ import { capabilities } from './capabilities.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
 import { offeringTo, type MediaParty } from './media-session.ts';
-import { asAnswer, audioCodecs, shareCodec, withCodecs, withDirection } from './session-description.ts';
+import {
+  answerTo,
+  asAnswer,
+  audioCodecs,
+  directionOf,
+  shareCodec,
+  withCodecs,
+  withDirection,
+} from './session-description.ts';
 import { SipFailure } from './signaling.ts';
 
 /** No codec is common between a device that calls in and the party that it would talk to. */
@@ -35,10 +43,10 @@ export async function answerIncoming(
   if (leg.sdp !== '')
     return answerOffer(call, { far, from, leg, answer: asAnswer(offer, leg.sdp, events), acked });
   // RFC 3264 §4: the INVITE had no offer, so our 200 has one and the ACK brings the answer.
-  leg.local = offer;
+  leg.local = withDirection(offer, 'sendrecv');
   const connected = Promise.withResolvers<string>();
   connected.promise.catch(() => undefined);
-  const dialog = await incoming.accept(offer, answerHeaders(far), (sdp) => {
+  const dialog = await incoming.accept(leg.local, answerHeaders(far), (sdp) => {
     leg.sdp = sdp ?? '';
     if (sdp === undefined) return connected.reject(new NoCommonCodec());
     call.media.answer(from, leg.branch, leg).then(connected.resolve, connected.reject);
@@ -61,8 +69,9 @@ async function answerOffer(call: Call, answering: Answering): Promise<string> {
   if (leg.incoming === undefined) throw new NoCommonCodec();
   const answer = answering.answer ?? (await farAsked(call, far.leg, leg));
   const forFar = answering.answer === undefined ? '' : await call.media.answer(from, leg.branch, leg);
-  leg.local = answer;
-  const dialog = await leg.incoming.accept(answer, answerHeaders(far), acked);
+  // A hold is between us and who holds: this device is not told, and need not be told of its end.
+  leg.local = withDirection(answer, answerTo[directionOf(leg.sdp)]);
+  const dialog = await leg.incoming.accept(leg.local, answerHeaders(far), acked);
   call.establish(leg, dialog);
   return forFar;
 }

@@ -8,6 +8,7 @@ import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from 
 import { callerHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
 import { mediaRefusal, type MediaParty, type Offering } from './media-session.ts';
+import { withDirection } from './session-description.ts';
 import type { Dialog, Headers, InviteFailure, Outgoing, Reason, Route } from './signaling.ts';
 
 /** One contact to ring. */
@@ -242,7 +243,9 @@ export class Ring {
     const family = familyAt(endpoint);
     const how = { ...ways[way], ...(family === undefined ? {} : { family }) };
     const offer =
-      talking === undefined ? media.offer(from, branch, how) : media.offerBeside(from, branch, talking, how);
+      talking === undefined
+        ? media.offer(from, branch, how)
+        : media.offerBeside(from, branch, talking, how).then((sdp) => withDirection(sdp, 'sendrecv'));
     this.#offers.set(branch, offer);
     return offer;
   }

@@ -59,7 +59,7 @@ describe('music on hold', () => {
     const tag = world.core.calls.all()[0]?.callee.leg?.tag ?? '';
     world.engine.packets.set(tag, 10);
     await hold(desk);
-    await settle();
+    await world.pass(300);
     world.engine.packets.set(tag, 30);
     await world.pass(1000);
     assert.deepEqual(commands('play media'), []);

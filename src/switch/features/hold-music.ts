@@ -3,8 +3,8 @@ import type { Calls } from '../call/calls.ts';
 import type { Leg } from '../call/leg.ts';
 import { holdMusic } from '../call/tones.ts';
 
-/** Two looks at a holder's stream so far apart tell whether its phone plays music of its own. */
-const lookMs = 400;
+/** Two looks at a holder's stream so far apart, once it has had time to fall silent, tell whether its phone plays its own. */
+const lookMs = 200;
 const forEver = 1000;
 
 type Playing = { readonly holder: Leg; readonly held: Leg; sounding: boolean };
@@ -56,8 +56,10 @@ export class HoldMusic {
         (audio) => audio.packets,
         () => 0,
       );
+    const pause = () => new Promise<void>((resolve) => void this.#context.clock.after(lookMs, resolve));
+    await pause();
     const before = await packets();
-    await new Promise<void>((resolve) => void this.#context.clock.after(lookMs, resolve));
+    await pause();
     if ((await packets()) > before || this.#playing.get(party) !== playing) return;
     playing.sounding = true;
     const sound = music === 'tone' ? { blob: holdMusic } : { file: music };
