@@ -166,6 +166,10 @@ for (const engine of list(options.engines)) {
   const lab = await FlipLab.start(engine, list(options.modes).includes('loaded') ? others : 0);
   try {
     for (const mode of list(options.modes)) results.push(await measure(lab, engine, mode));
+  } catch (error) {
+    // A phone that waited in vain tells all that it saw: its first lines are enough.
+    console.error(String(error).split('\n').slice(0, 3).join('\n'));
+    process.exitCode = 1;
   } finally {
     await lab.stop();
   }
@@ -187,4 +191,4 @@ if (options.json !== undefined)
       2,
     )}\n`,
   );
-process.exit(0);
+process.exit();

@@ -141,14 +141,12 @@ export class MediaSession {
     if (used) await this.#quietly('delete', { 'delete-delay': 0 });
   }
 
-  /** What the engine knows of a leg's audio. */
+  /**
+   * What the engine knows of a leg's audio. Asked for the one leg: rtpengine tells else of every device that was ever in
+   * the call, which after some eighty flips is more than fits into a datagram.
+   */
   async audioOf(tag: string): Promise<LegAudio> {
-    return legAudio(await this.command('query', {}), tag);
-  }
-
-  async audioOfAll(tags: readonly string[]): Promise<readonly LegAudio[]> {
-    const reply = await this.command('query', {});
-    return tags.map((tag) => legAudio(reply, tag));
+    return legAudio(await this.command('query', { 'from-tag': tag }), tag);
   }
 
   /** Rejects once the session is closed: a command that comes late must not bring the call back to life. */

@@ -50,10 +50,10 @@ class SilenceWatch {
 
   async #look(call: Call): Promise<void> {
     const legs = [call.caller, call.callee].flatMap((party) => party.leg ?? []);
-    const heard = await call.media.audioOfAll(legs.map((leg) => leg.tag)).catch(() => undefined);
+    const heard = await Promise.all(legs.map((leg) => call.media.audioOf(leg.tag).catch(() => undefined)));
     const now = this.#context.clock.now();
     for (const [i, leg] of legs.entries()) {
-      const packets = heard?.[i]?.packets;
+      const packets = heard[i]?.packets;
       const before = this.#seen.get(leg);
       if (packets === undefined) continue;
       if (packets !== before?.packets || !shouldSend(leg)) this.#seen.set(leg, { packets, since: now });
