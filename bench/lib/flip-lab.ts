@@ -6,6 +6,8 @@ import { Phone } from '../../src/testing/phone.ts';
 import { freePort, start, type Running } from './process.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
+/** Four ports a call. */
+const mediaPorts = [12_000, 29_998] as const;
 const password = 'bench-password';
 export const domain = 'pbx.test';
 
@@ -42,7 +44,7 @@ export class FlipLab {
     const [port, http, dtmf] = [await freePort(), await freePort(), await freePort()];
     const engine =
       engineName === 'rtpengine'
-        ? await Rtpengine.start({ dtmfLog: { address: '127.0.0.1', port: dtmf } })
+        ? await Rtpengine.start({ dtmfLog: { address: '127.0.0.1', port: dtmf }, ports: mediaPorts })
         : undefined;
     const pairs = Array.from({ length: background }, (_, n) => pair(n));
     const config = {
