@@ -151,7 +151,7 @@ const measure = async (
       ? await highestRate(subject, Number(options.from), seconds, say)
       : await trial(subject, Number(options.rate), seconds);
   await answerer.stop();
-  for (const r of running.splice(0).reverse()) await r.stop();
+  for (const r of running.splice(0).toReversed()) await r.stop();
   return best === undefined ? undefined : [subject.name, best];
 };
 
@@ -175,6 +175,6 @@ try {
     writeFileSync(options.json, JSON.stringify(Object.fromEntries(results), null, 2));
   if (results.some(([, t]) => t.calls > 0 && t.failed > t.calls / 100)) process.exitCode = 1;
 } finally {
-  for (const r of running.reverse()) await r.stop();
+  for (const r of running.toReversed()) await r.stop();
   rmSync(folder, { recursive: true, force: true });
 }

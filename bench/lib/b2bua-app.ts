@@ -7,7 +7,7 @@ import Srf from 'drachtio-srf';
  */
 const [host = '127.0.0.1', port = '9022', secret = 'cymru', target = ''] = process.argv.slice(2);
 const srf = new Srf();
-srf.connect({ host, port: Number(port), secret });
+void srf.connect({ host, port: Number(port), secret });
 srf.on('connect', (error: Error | null) => {
   if (error) throw error;
   console.log('connected');
@@ -19,7 +19,7 @@ srf.invite((req, res) => {
     .then(({ uas, uac }) => {
       uas.other = uac;
       uac.other = uas;
-      for (const dialog of [uas, uac]) dialog.on('destroy', () => void dialog.other?.destroy());
+      for (const dialog of [uas, uac]) dialog.on('destroy', () => dialog.other?.destroy());
     })
     .catch(() => undefined);
 });

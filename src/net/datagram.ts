@@ -39,7 +39,7 @@ const lookup = (
 export function bindDatagram(options: DatagramOptions): DatagramSocket {
   const socket = createSocket({
     type: options.address.includes(':') ? 'udp6' : 'udp4',
-    lookup: lookup as never,
+    lookup,
   });
   let failure: Error | undefined;
   let closed: Promise<void> | undefined;
