@@ -22,5 +22,6 @@ export type { PhoneCodec, PhoneDirection } from './phone-sdp.ts';
 export { seededRandom, SipAgent, type AgentRequest } from './sip-agent.ts';
 export { SipNetwork, type Passing } from './sip-network.ts';
 export { Baresip, baresipMissing, needBaresip, type BaresipEvent, type BaresipOptions } from './baresip.ts';
+export { Linphone, linphoneMissing, needLinphone, type LinphoneOptions } from './linphone.ts';
 export { needSipp, Sipp, sippMissing, type SippOptions } from './sipp.ts';
 export { RtpCrypto } from './rtp-crypto.ts';

@@ -40,15 +40,30 @@ export class Tool {
   /** The exit code; -1 for a signal or a program that could not be started. */
   readonly ended: Promise<number>;
 
-  constructor(command: string, args: readonly string[], options: { readonly cwd?: string } = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    options: {
+      readonly cwd?: string;
+      readonly env?: Readonly<Record<string, string>>;
+      /** Whether it reads what `write` gives it. */
+      readonly reads?: boolean;
+      /** Called with what it writes, as it comes. */
+      readonly heard?: (text: string) => void;
+    } = {},
+  ) {
+    const { cwd, env, reads = false, heard } = options;
     this.command = `${command} ${args.join(' ')}`;
     this.#process = spawn(command, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TERM: 'dumb' },
-      ...options,
+      stdio: [reads ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TERM: 'dumb', ...env },
+      ...(cwd === undefined ? {} : { cwd }),
     });
+    // It may have ended by the time something is written.
+    this.#process.stdin?.on('error', () => undefined);
     const keep = (text: string) => {
       this.#output = (this.#output + text).slice(-LOG_BYTES);
+      heard?.(text);
     };
     this.#process.stdout?.setEncoding('utf8').on('data', keep);
     this.#process.stderr?.setEncoding('utf8').on('data', keep);
@@ -75,6 +90,10 @@ export class Tool {
 
   get output(): string {
     return this.#output;
+  }
+
+  write(text: string): void {
+    this.#process.stdin?.write(text);
   }
 
   signal(name: NodeJS.Signals): void {
