@@ -22,4 +22,9 @@ export {
   type TlsOptions,
 } from './types.ts';
 export { bindUdp, type UdpEndpoint, type UdpHandlers, type UdpOptions } from './udp.ts';
-export { bindDatagram, type DatagramListener, type DatagramOptions, type DatagramSocket } from './datagram.ts';
+export {
+  bindDatagram,
+  type DatagramListener,
+  type DatagramOptions,
+  type DatagramSocket,
+} from './datagram.ts';
