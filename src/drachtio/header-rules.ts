@@ -17,6 +17,8 @@ const stackOwned = ['via', 'route', 'record-route', 'rseq', 'content-length'];
 
 /** What an application may not write into a new request, … */
 export const requestOwned: ReadonlySet<string> = new Set(stackOwned);
+/** … into one that it sends along a path it was given (RFC 3327 §5.3), … */
+export const routedOwned: ReadonlySet<string> = new Set(stackOwned.filter((name) => name !== 'route'));
 /** … into a request inside a dialog or an answer, whose identity is fixed, … */
 export const answerOwned: ReadonlySet<string> = new Set([
   ...stackOwned,

@@ -1,7 +1,7 @@
 import { parseUri, type Destination } from '../../sip/index.ts';
 import { given } from '../app-message.ts';
 import type { ContactFlows } from '../contact-flows.ts';
-import { requestOwned } from '../header-rules.ts';
+import { requestOwned, routedOwned } from '../header-rules.ts';
 import { requestErrorText, tokenText } from '../reply-text.ts';
 import { sendInDialog } from './in-dialog-request.ts';
 import { draftRequest, outgoingHandlers, type OutgoingOptions } from './outgoing.ts';
@@ -51,6 +51,12 @@ const hopOf = (options: NewRequestOptions, { message, routeUrl }: SipCommand<'re
   return { nextHop: /^sips?:/i.test(nextHop) ? nextHop : `sip:${nextHop}` };
 };
 
+/** Route counts only where it begins with the next hop that is asked for: headers that were just copied do not. */
+const isRouted = ({ message, routeUrl }: SipCommand<'request'>): boolean => {
+  const first = /<([^>]*)>/.exec(given(message, 'route') ?? '')?.[1];
+  return first !== undefined && first === routeUrl;
+};
+
 const bareUri = (uri: string): string => (uri.startsWith('<') && uri.endsWith('>') ? uri.slice(1, -1) : uri);
 
 /** A request outside dialogs. */
@@ -69,7 +75,7 @@ export const newRequest =
     if (parsed === undefined || (parsed.scheme === 'tel' && !hasHop))
       return fail(requestErrorText('invalid-uri', command.message.uri, ''));
     if (!hasHop && options.core().isOwn(uri)) return fail('can not send request to myself');
-    const draft = draftRequest(command, requestOwned);
+    const draft = draftRequest(command, isRouted(command) ? routedOwned : requestOwned);
     if (typeof draft === 'string') return fail(draft);
     options
       .core()

@@ -81,6 +81,8 @@ export interface Incoming extends SipRequest {
 export type Route = {
   readonly uri: string;
   readonly proxy?: string;
+  /** What a Path says that the request has to pass, `proxy` first (RFC 3327 §5.3). */
+  readonly path?: readonly string[];
   readonly auth?: { readonly username: string; readonly password: string };
 };
 

@@ -45,6 +45,9 @@ function earlyDialog(res: SrfResponse): DialogId | undefined {
   return { callId: res.get('Call-ID') ?? '', localTag: tagOf(res.get('From')), remoteTag };
 }
 
+const routeHeader = ({ path }: Route): Record<string, string> =>
+  path === undefined ? {} : { Route: path.join(', ') };
+
 const routeOptions = (route: Route) => ({
   ...(route.proxy === undefined ? {} : { proxy: route.proxy }),
   ...(route.auth === undefined ? {} : { auth: { ...route.auth } }),
@@ -89,7 +92,7 @@ export class SrfSignaling implements Signaling {
     const { route, sdp, headers } = invitation;
     this.#srf.createUAC(
       route.uri,
-      { headers: { ...headers }, localSdp: sdp, ...routeOptions(route) },
+      { headers: { ...headers, ...routeHeader(route) }, localSdp: sdp, ...routeOptions(route) },
       {
         cbRequest: (_error, req) => req !== undefined && outgoing.sent(req),
         cbProvisional: (res) =>
@@ -116,7 +119,7 @@ export class SrfSignaling implements Signaling {
         route.uri,
         {
           method,
-          headers: { ...options.headers },
+          headers: { ...options.headers, ...routeHeader(route) },
           ...(options.body === undefined ? {} : { body: options.body }),
           ...(proxy === undefined ? {} : { proxy }),
         },

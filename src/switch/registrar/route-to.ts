@@ -2,7 +2,12 @@ import type { Binding } from '../../stores/index.ts';
 import { uriParts } from './header-values.ts';
 
 /** `uri` is the Request-URI; `proxy`, when there is one, is where the request is sent instead of to that URI. */
-export type Route = { readonly uri: string; readonly proxy?: string };
+export type Route = {
+  readonly uri: string;
+  readonly proxy?: string;
+  /** Route values that the request has to carry, the first one naming `proxy`. */
+  readonly path?: readonly string[];
+};
 
 const hostOf = (address: string) => (address.includes(':') ? `[${address}]` : address);
 
@@ -14,7 +19,7 @@ const hostOf = (address: string) => (address.includes(':') ? `[${address}]` : ad
 export function routeTo(binding: Binding): Route {
   const { contact: uri, flow, path } = binding;
   const hop = path[0] === undefined ? undefined : (/<([^>]+)>/.exec(path[0])?.[1] ?? path[0]);
-  if (hop !== undefined) return { uri, proxy: hop };
+  if (hop !== undefined) return { uri, proxy: hop, path };
   const source = `sip:${hostOf(flow.address)}:${flow.port}`;
   if (flow.protocol !== 'udp') return { uri, proxy: `${source};transport=${flow.protocol}` };
   return reaches(uri, flow.address, flow.port) ? { uri } : { uri, proxy: source };
