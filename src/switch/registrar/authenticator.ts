@@ -117,7 +117,8 @@ export class Authenticator {
   /** Whether an unauthenticated request is to be answered: a registered phone's always, a stranger's sparingly. */
   admits(request: SipRequest): boolean {
     const flow = flowOf(request);
-    return this.isRegistered(flow) || this.#options.guard.admit(flow.address);
+    const { guard } = this.#options;
+    return this.isRegistered(flow) || (guard.bannedFor(flow.address) === 0 && guard.admit(flow.address));
   }
 
   /** Whether a phone has registered over this flow. */
