@@ -3,13 +3,21 @@ import { ngDictionary, ngText, type NgClient, type NgDictionary } from '../src/n
 import { needRtpengine, Rtpengine } from '../src/testing/index.ts';
 import { MediaKit } from './media-kit.ts';
 
-/** Ports as letters in the order in which they come, so that two engines can be compared. */
+/**
+ * Ports as letters in the order in which they come, so that two engines can be compared; the port after a named one is
+ * its `+1`. Parity says nothing: rtpengine gives a line with rtcp-mux any single port, an odd one too.
+ */
 function withoutPorts(sdp: string): string {
-  const seen: string[] = [];
-  return sdp.replaceAll(/(?<=^m=\w+ |^a=rtcp:)[1-9]\d*/gm, (port) => {
-    const base = String(Number(port) & ~1);
-    if (!seen.includes(base)) seen.push(base);
-    return `${String.fromCodePoint(65 + seen.indexOf(base))}${Number(port) % 2 === 0 ? '' : '+1'}`;
+  const names = new Map<number, string>();
+  let letters = 0;
+  return sdp.replaceAll(/(?<=^m=\w+ |^a=rtcp:)[1-9]\d*/gm, (text) => {
+    const port = Number(text);
+    const base = names.get(port - 1);
+    const name =
+      names.get(port) ??
+      (base === undefined || base.endsWith('+1') ? String.fromCodePoint(65 + letters++) : `${base}+1`);
+    names.set(port, name);
+    return name;
   });
 }
 
