@@ -12,6 +12,24 @@ export type {
 } from './binding-store.ts';
 export type { AuditEntry, AuditStore } from './audit-store.ts';
 export type { ColdRoute, ColdRouteEvents, ColdRouteStore } from './cold-route-store.ts';
+export type {
+  Action,
+  CalendarSource,
+  CallerList,
+  Condition,
+  Presence,
+  RingResult,
+  RingTarget,
+  Routing,
+  RoutingEvents,
+  RoutingOwner,
+  RoutingPolicy,
+  RoutingStore,
+  Rule,
+  Schedule,
+  ShownCaller,
+  WeekSpan,
+} from './routing-store.ts';
 export { sameContact } from './contact-uri.ts';
 export {
   DirectoryConflict,
