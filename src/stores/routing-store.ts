@@ -43,7 +43,8 @@ export type CalendarSource = {
 
 /** One thing that must hold. All of a rule's conditions must; an empty list always does. */
 export type Condition =
-  | { readonly kind: 'result'; readonly is: readonly RingResult[] }
+  /** What the ringing before it came to; `afterSeconds` is how long that ringing lasts at most. */
+  | { readonly kind: 'result'; readonly is: readonly RingResult[]; readonly afterSeconds?: number }
   | {
       readonly kind: 'caller';
       readonly numbers?: readonly string[];
