@@ -55,7 +55,7 @@ export function createCore(parts: CoreParts): Core {
       gone: (call, leg) => rescues.gone(call, leg),
     },
   };
-  const pushing = { directory, bindings, coldRoutes, settings, rings, calls };
+  const pushing = { directory, bindings, coldRoutes, settings, rings, calls, pushes: new Map() };
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
@@ -138,7 +138,7 @@ function callControl(
     },
     cancelFlip: (id, asker) => {
       const call = visible(id, asker);
-      return call === undefined ? noCall : flips.cancel(call);
+      return call === undefined ? noCall : flips.cancel(call, asker);
     },
     setCallCodes: (id, on, asker) => {
       const call = visible(id, asker);

@@ -139,7 +139,7 @@ function cancelRoutes(server: FastifyInstance, parts: ApiParts): void {
   };
   const schema = {
     tags,
-    summary: 'Gives a flip up that the API began; the two talk on',
+    summary: 'Gives a flip up, whoever began it: the API, keys or a transfer; the two talk on',
     response: { 204: nothing, ...problems(401, 404, 409) },
   };
   server.delete<{ Params: CallParams }>(

@@ -18,11 +18,14 @@ function partyFor(parts: PushParts, call: Call, target: FlipTarget, asker: Asker
   return [call.callee, call.caller].find((party) => party.leg?.endpoint.kind === 'device');
 }
 
+/** The other side's flips are nobody's business but its own. */
+const isFor = ({ party: { leg } }: Push, asker: Asker): boolean =>
+  asker.admin || (leg !== undefined && userOf(leg.endpoint)?.id === asker.userId);
+
 /** `POST /calls/{id}/flip`: a push that nobody dialled. Its progress is told by events. */
 export class FlipsByApi {
   readonly #parts: PushParts & { readonly calls: Calls };
   readonly #keypads: Keypads;
-  readonly #running = new Map<string, Push>();
 
   constructor(parts: PushParts & { readonly calls: Calls }, keypads: Keypads) {
     this.#parts = parts;
@@ -40,19 +43,15 @@ export class FlipsByApi {
     const started = push(this.#parts, { call, party, extension, by });
     if (!(started instanceof Push))
       return refused(started.status === 480 ? 409 : started.status, started.reason);
-    this.#running.set(call.id, started);
     this.#keypads.began(party.leg, started);
-    void started.done.finally(() => {
-      if (this.#running.get(call.id) === started) this.#running.delete(call.id);
-    });
     return { ok: true, flipId: started.flip.id };
   }
 
-  cancel(call: Call): Outcome<object> {
-    const running = this.#running.get(call.id);
-    if (running === undefined) return refused(409, 'Nothing to cancel');
-    running.cancel('Cancelled');
-    return { ok: true };
+  /** Gives up what rings for the asker's side, whether the API, keys or a transfer began it. */
+  cancel(call: Call, asker: Asker): Outcome<object> {
+    const running = this.#parts.pushes.get(call.id);
+    if (running === undefined || !isFor(running, asker)) return refused(409, 'Nothing to cancel');
+    return running.cancel('Cancelled') ? { ok: true } : refused(409, 'Answered already');
   }
 
   #refusalOf(extension: string, call: Call, leg: Leg): Started | undefined {

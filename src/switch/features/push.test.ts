@@ -335,6 +335,47 @@ describe('push', () => {
       assert.ok(!desk.up);
     });
 
+    it('S0-64 cancels what keys or a transfer began as well, and nothing that was answered', async () => {
+      const { desk, leg } = await talking();
+      await press(leg, '*91002#');
+      assert.ok(world.core.cancelFlip(only(), ada).ok);
+      assert.ok(world.at('1002').cancelled);
+      await settle();
+      const refer = await desk.send('REFER', '', { 'Refer-To': '<sip:2002@pbx.test>' });
+      assert.equal(refer.status, 202);
+      await settle();
+      assert.ok(world.core.cancelFlip(only(), ada).ok);
+      assert.ok(world.at('2002').cancelled);
+      await settle();
+      assert.deepEqual(world.core.cancelFlip(only(), ada), {
+        ok: false,
+        status: 409,
+        reason: 'Nothing to cancel',
+      });
+      world.engine.heard.clear();
+      await press(leg, '*91003#');
+      world.at('1003').answer();
+      await settle();
+      const late = world.core.cancelFlip(only(), ada);
+      assert.equal(!late.ok && late.reason, 'Answered already');
+      assert.deepEqual(
+        [desk.up, flips.map((f) => f.reason).filter(Boolean)],
+        [true, ['Cancelled', 'Cancelled']],
+      );
+      await world.pass(1100);
+      assert.deepEqual([desk.up, flips.at(-1)?.result], [false, 'moved']);
+    });
+
+    it('S1-26 the other side’s user cannot give it up', async () => {
+      const { leg } = await talking();
+      await press(leg, '*91002#');
+      const bob = { domain: 'pbx.test', userId: 'u200', admin: false };
+      const refusal = world.core.cancelFlip(only(), bob);
+      assert.equal(!refusal.ok && refusal.status, 409);
+      assert.equal(world.at('1002').cancelled, undefined);
+      assert.ok(world.core.cancelFlip(only(), admin).ok);
+    });
+
     it('* on the phone cancels it too', async () => {
       const { leg } = await talking();
       world.core.flipCall(only(), { device: '1002' }, ada);

@@ -18,7 +18,11 @@ import {
   type Stage,
 } from '../routing/plan.ts';
 
-export type PushParts = PlanParts & { readonly rings: Set<Ring> };
+export type PushParts = PlanParts & {
+  readonly rings: Set<Ring>;
+  /** Those under way, by their call's id: there is one in a call at most. */
+  readonly pushes: Map<string, Push>;
+};
 
 export type PushRequest = {
   readonly call: Call;
@@ -81,7 +85,7 @@ export function push(parts: PushParts, request: PushRequest): Push | Refusal {
   if (isRefusal(plan)) return plan;
   if (plan.stages.every((stage) => stage.targets().length === 0)) return refusals.nobody;
   let started: Push | undefined;
-  const claim = call.operations.claim('push', () => started?.cancel('Taken by another device'));
+  const claim = call.operations.claim('push', () => void started?.cancel('Taken by another device'));
   if (claim === undefined) return refusals.busy;
   started = new Push(parts, request, plan, claim);
   return started;
@@ -105,6 +109,8 @@ export class Push {
   #stopRingback: StopTone | undefined;
   #rings = false;
   #cancelled: string | undefined;
+  /** Somebody has answered: it gives way to nothing any more. */
+  #decided = false;
 
   constructor(parts: PushParts, request: PushRequest, plan: RingPlan, claim: Claim) {
     const { call, party, by, extension } = request;
@@ -121,7 +127,9 @@ export class Push {
     this.flip = new Flip(call, kind, party, { by, ...(extension === '' ? {} : { to: extension }) });
     // The far party is not left alone when the pusher hangs up now: what rings may still answer.
     party.awaited = () => this.#pusherLeft();
+    parts.pushes.set(call.id, this);
     this.done = this.#run().finally(() => {
+      parts.pushes.delete(call.id);
       party.awaited = undefined;
       this.#stopRingback?.();
       claim.release();
@@ -132,10 +140,12 @@ export class Push {
     return this.#cancelled !== undefined;
   }
 
-  /** Gives the push up; the two talk on. */
-  cancel(reason: string): void {
+  /** Gives the push up; the two talk on. False when somebody has answered already. */
+  cancel(reason: string): boolean {
+    if (this.#decided) return false;
     this.#cancelled ??= reason;
     this.#ring?.stop({ cause: 487, text: reason }, { status: 487, reason, contacts: [] });
+    return true;
   }
 
   async #run(): Promise<boolean> {
@@ -199,6 +209,7 @@ export class Push {
 
   async #handOver(next: Parameters<typeof swap>[2]['next']): Promise<boolean> {
     const { call, party } = this;
+    this.#decided = true;
     this.#claim.firm();
     this.flip.answered(next.endpoint);
     this.#answered?.();
