@@ -57,13 +57,17 @@ function planOf(parts: PushParts, { call, party, extension, kind }: PushRequest)
   const within = kind === 'transfer' || parts.directory.resolve(call.domain, dialled) !== undefined;
   if (!within) return refusals.outside;
   const far = call.other(party).leg?.endpoint;
-  if (far?.kind !== 'device') return plan;
-  return { ...plan, stages: plan.stages.map((stage) => without(stage, far)) };
+  const rings = ({ endpoint }: Target) =>
+    mayTakeOver(endpoint, own?.id) && (far?.kind !== 'device' || !sameDevice(endpoint, far));
+  return { ...plan, stages: plan.stages.map((stage) => only(stage, rings)) };
 }
 
-/** A stage that leaves one device alone. */
-function without(stage: Stage, endpoint: Endpoint): Stage {
-  const rings = (target: Target) => !sameDevice(target.endpoint, endpoint);
+/** Of the user's own devices those alone that are trusted (S1-09); a colleague's rings for a new call as well. */
+const mayTakeOver = (endpoint: Endpoint, own: string | undefined): boolean =>
+  endpoint.kind !== 'device' || endpoint.device.trusted || endpoint.user.id !== own;
+
+/** A stage that leaves some devices alone. */
+function only(stage: Stage, rings: (target: Target) => boolean): Stage {
   return {
     ...stage,
     targets: () => stage.targets().filter(rings),
