@@ -89,9 +89,9 @@ describe('calls by API through the whole product, by packets', () => {
     }
     const [one] = record.flips;
     assert.deepEqual([one?.kind, one?.from, one?.to, one?.result], ['push', '1001', '1002', 'moved']);
-    assert.equal(one?.lostPackets, 0);
+    assert.equal(one?.lost_packets, 0);
     assert.ok(
-      (one?.setupMs ?? -1) >= 0 && (one?.audioMs ?? -1) >= 0 && (one?.gapMs ?? -1) >= 0,
+      (one?.setup_ms ?? -1) >= 0 && (one?.audio_ms ?? -1) >= 0 && (one?.gap_ms ?? -1) >= 0,
       JSON.stringify(one),
     );
     const { text } = await api.nobody.get('/metrics');

@@ -71,13 +71,13 @@ describe('pull through the whole product, by packets', () => {
     await old.ended();
     await far.media.rtp.until(() => flips.at(-1)?.result === 'moved', 'the flip');
     const flip = flips.at(-1);
-    const figures = [flip?.setupMs, flip?.audioMs, flip?.audioBackMs, flip?.gapMs];
+    const figures = [flip?.setup_ms, flip?.audio_ms, flip?.audio_back_ms, flip?.gap_ms];
     assert.ok(
       figures.every((ms) => ms !== undefined && ms >= 0 && ms < 300),
       JSON.stringify(flip),
     );
-    assert.ok((flip?.gapMs ?? 0) <= far.media.rtp.analyse().longestGapMs + 5, JSON.stringify(flip));
-    assert.equal(flip?.lostPackets, Math.max(0, Math.round((flip?.gapMs ?? 0) / 20) - 1));
+    assert.ok((flip?.gap_ms ?? 0) <= far.media.rtp.analyse().longestGapMs + 5, JSON.stringify(flip));
+    assert.equal(flip?.lost_packets, Math.max(0, Math.round((flip?.gap_ms ?? 0) / 20) - 1));
     assert.deepEqual([flip?.from, flip?.to, flip?.by, flip?.kind], ['1001', '1002', '1002', 'pull']);
   });
 

@@ -112,7 +112,7 @@ describe('push through the whole product, by packets', () => {
     noDigitLeaked();
   });
 
-  it('S0-31 X2 to a colleague: the far party hears ringback while it rings, then the colleague', async () => {
+  it('S0-28 S0-31 X2 to a colleague: the far party hears ringback while it rings, then the colleague', async () => {
     const colleague = await product.phone('2002');
     await dial('*92002#');
     const pushed = await colleague.incoming();

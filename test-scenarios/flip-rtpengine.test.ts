@@ -53,8 +53,8 @@ describe('M-07 flips on a real rtpengine, by packets', () => {
     const flip = flips.at(-1);
     assert.equal(flip?.result, 'moved');
     // rtpengine 10 tells nothing of what it sends: no figure is better than a made-up one.
-    assert.deepEqual([flip.gapMs, flip.lostPackets, flip.audioBackMs], [undefined, undefined, undefined]);
-    assert.ok((flip.audioMs ?? -1) >= 0);
+    assert.deepEqual([flip.gap_ms, flip.lost_packets, flip.audio_back_ms], [undefined, undefined, undefined]);
+    assert.ok((flip.audio_ms ?? -1) >= 0);
   });
 
   it('to and fro, five times', async () => {

@@ -15,7 +15,7 @@ describe('metrics of flips', () => {
     const events = new Emitter<CallEvents>();
     const stop = countFlips(registry, events);
     events.emit('flip', flip({ result: 'ringing' }));
-    events.emit('flip', flip({ gapMs: 19.5, lostPackets: 0, setupMs: 4 }));
+    events.emit('flip', flip({ gap_ms: 19.5, lost_packets: 0, setup_ms: 4 }));
     events.emit('flip', flip({ result: 'failed', reason: 'no' }));
     const text = await registry.metrics();
     assert.match(text, /flipswitch_flips_total\{kind="pull",result="moved"\} 1/);

@@ -2,30 +2,30 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Emitter } from '../base/index.ts';
 import type { CallEvents, FlipView } from '../switch/index.ts';
 
-type Figure = 'setupMs' | 'audioMs' | 'audioBackMs' | 'gapMs' | 'lostPackets';
+type Figure = 'setup_ms' | 'audio_ms' | 'audio_back_ms' | 'gap_ms' | 'lost_packets';
 
 const figures: Readonly<Record<Figure, { name: string; help: string; buckets: number[] }>> = {
-  setupMs: {
+  setup_ms: {
     name: 'flipswitch_flip_setup_ms',
     help: 'From the request to the answer of the new device',
     buckets: [10, 20, 50, 100, 500, 1000, 5000, 10_000, 30_000],
   },
-  audioMs: {
+  audio_ms: {
     name: 'flipswitch_flip_audio_ms',
     help: 'From the answer to the first packet of the new device',
     buckets: [5, 10, 20, 30, 50, 100, 200, 500, 1000],
   },
-  audioBackMs: {
+  audio_back_ms: {
     name: 'flipswitch_flip_audio_back_ms',
     help: 'From the answer to the first packet that the new device was sent',
     buckets: [5, 10, 20, 30, 50, 100, 200, 500, 1000],
   },
-  gapMs: {
+  gap_ms: {
     name: 'flipswitch_flip_gap_ms',
     help: 'Between the last packet of the old device and the first of the new one, as they left for the other party',
     buckets: [5, 10, 20, 25, 30, 40, 60, 100, 250, 1000],
   },
-  lostPackets: {
+  lost_packets: {
     name: 'flipswitch_flip_lost_packets',
     help: 'Packets that the other party missed in that gap',
     buckets: [0, 1, 2, 5, 10, 50],

@@ -44,11 +44,11 @@ const flip = {
     startedAt: time,
     result: { type: 'string', enum: ['ringing', 'answered', 'moved', 'failed'] },
     reason: text,
-    setupMs: { ...milliseconds, description: 'From the request to the answer' },
-    audioMs: { ...milliseconds, description: 'From the answer to audio from the new device' },
-    audioBackMs: { ...milliseconds, description: 'From the answer to audio to the new device' },
-    gapMs: { ...milliseconds, description: 'The silence that the far party heard' },
-    lostPackets: { type: 'integer', description: 'Packets that the far party missed' },
+    setup_ms: { ...milliseconds, description: 'From the request to the answer' },
+    audio_ms: { ...milliseconds, description: 'From the answer to audio from the new device' },
+    audio_back_ms: { ...milliseconds, description: 'From the answer to audio to the new device' },
+    gap_ms: { ...milliseconds, description: 'The silence that the far party heard' },
+    lost_packets: { type: 'integer', description: 'Packets that the far party missed' },
   },
 } as const;
 

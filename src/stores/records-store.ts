@@ -39,10 +39,11 @@ export type RecordedFlip = {
   readonly startedAt: number;
   readonly result: string;
   readonly reason?: string;
-  readonly setupMs?: number;
-  readonly audioMs?: number;
-  readonly gapMs?: number;
-  readonly lostPackets?: number;
+  readonly setup_ms?: number;
+  readonly audio_ms?: number;
+  readonly audio_back_ms?: number;
+  readonly gap_ms?: number;
+  readonly lost_packets?: number;
 };
 
 /** What is kept of one call, whatever devices it passed through. Times are wall-clock milliseconds. */

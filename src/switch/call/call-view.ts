@@ -29,13 +29,13 @@ export type FlipView = {
   readonly result: 'ringing' | 'answered' | 'moved' | 'failed';
   readonly reason?: string;
   /** Request to answer. */
-  readonly setupMs?: number;
+  readonly setup_ms?: number;
   /** Answer to the new device's first packet, and to the first one that it was sent. */
-  readonly audioMs?: number;
-  readonly audioBackMs?: number;
+  readonly audio_ms?: number;
+  readonly audio_back_ms?: number;
   /** The longest silence at the far leg's output, and packets lost there. */
-  readonly gapMs?: number;
-  readonly lostPackets?: number;
+  readonly gap_ms?: number;
+  readonly lost_packets?: number;
 };
 
 /** A call, live or over; the call record is its last view. */

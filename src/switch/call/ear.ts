@@ -5,7 +5,7 @@ import type { LegAudio } from './leg-audio.ts';
 import type { Leg } from './leg.ts';
 
 /** What a swap cost, in milliseconds and packets; what the media engine cannot tell is left out. */
-export type SwapMeasures = Pick<FlipView, 'audioMs' | 'audioBackMs' | 'gapMs' | 'lostPackets'>;
+export type SwapMeasures = Pick<FlipView, 'audio_ms' | 'audio_back_ms' | 'gap_ms' | 'lost_packets'>;
 
 /** How long a new device that is connected may stay silent before the old one is let go all the same. */
 const silenceMs = 1000;
@@ -65,10 +65,10 @@ export class Ear {
     const { audioMs = Math.round(this.#heardAt - this.#connectedAt), gapMs, lostPackets } = first;
     const { audioBackMs } = this.#audio;
     return {
-      audioMs,
-      ...(audioBackMs === undefined ? {} : { audioBackMs }),
-      ...(gapMs === undefined ? {} : { gapMs }),
-      ...(lostPackets === undefined ? {} : { lostPackets }),
+      audio_ms: audioMs,
+      ...(audioBackMs === undefined ? {} : { audio_back_ms: audioBackMs }),
+      ...(gapMs === undefined ? {} : { gap_ms: gapMs }),
+      ...(lostPackets === undefined ? {} : { lost_packets: lostPackets }),
     };
   }
 

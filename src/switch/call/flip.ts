@@ -44,7 +44,7 @@ export class Flip {
   answered(endpoint: Endpoint): void {
     const to = nameOf(endpoint);
     const setupMs = Math.round(this.#call.context.clock.now() - this.#startedAt);
-    this.#change({ result: 'answered', setupMs, ...(to === undefined ? {} : { to }) });
+    this.#change({ result: 'answered', setup_ms: setupMs, ...(to === undefined ? {} : { to }) });
   }
 
   moved(measures: SwapMeasures): void {

@@ -56,7 +56,7 @@ describe('cold routes', () => {
     assert.deepEqual(await rings(), ['1002']);
   });
 
-  it('S0-45 S0-47 S0-48 S0-49 S0-60 *491002 from any own device', async () => {
+  it('S0-03 S0-07 S0-45 S0-47 S0-48 S0-49 S0-60 *491002 from any own device', async () => {
     confirmed(await dial('1003', '*491002'));
     assert.equal(played(), 1);
     assert.deepEqual(await rings(), ['1002']);

@@ -159,7 +159,7 @@ describe('push', () => {
     assert.equal(commands('play media', leg.tag).length, 4);
   });
 
-  it('S0-09 S0-31 to a colleague: the caller hears ringback once it rings, then the colleague (X2)', async () => {
+  it('S0-09 S0-28 S0-31 to a colleague: the caller hears ringback once it rings, then the colleague (X2)', async () => {
     await world.directory.putUser({ id: 'u300', domain: 'pbx.test', extension: '300', name: 'Cleo' });
     await world.addDevice('300', '3001');
     const { far, desk, leg } = await talking();
