@@ -105,6 +105,53 @@ describe('baresip phones through the whole product', function () {
     await closed(desk);
   });
 
+  describe('flips by their own commands, each phone with a tone of its own', () => {
+    /** 2001 calls 100, which answers on 1001; both hear each other. */
+    const talking = async () => {
+      const bob = await open('2001', { tone: 440 });
+      const [desk, mobile] = await Promise.all([open('1001', { tone: 660 }), open('1002', { tone: 880 })]);
+      await bob.dial('100');
+      await Promise.all([desk, mobile].map((phone) => phone.event('CALL_INCOMING')));
+      await desk.accept();
+      await Promise.all([bob.event('CALL_ESTABLISHED'), desk.event('CALL_ESTABLISHED'), closed(mobile)]);
+      await Promise.all([bob.hears(660), desk.hears(440)]);
+      return { bob, desk, mobile };
+    };
+    const told = (phone: Baresip, type: string) => phone.events.filter((e) => e.type === type).length;
+
+    it('S0-14 S0-55 S1-55 *33 dialled on the mobile: the tones change places, and the caller’s phone knows of nothing', async () => {
+      const { bob, desk, mobile } = await talking();
+      const before = [told(bob, 'CALL_REMOTE_SDP'), told(bob, 'CALL_ESTABLISHED')];
+      await mobile.dial('*33');
+      await mobile.event('CALL_ESTABLISHED');
+      const { param } = await closed(desk);
+      assert.ok(param !== undefined);
+      await Promise.all([bob.hears(880), mobile.hears(440)]);
+      assert.deepEqual([told(bob, 'CALL_REMOTE_SDP'), told(bob, 'CALL_ESTABLISHED')], before);
+      assert.equal(told(bob, 'CALL_CLOSED'), 0);
+      await mobile.hangup();
+      await closed(bob);
+    });
+
+    it('S0-23 S0-33 S1-55 *9 1002 # pressed on the desk phone: the talk goes on while the mobile rings, then the mobile has it', async () => {
+      const { bob, desk, mobile } = await talking();
+      const before = told(bob, 'CALL_REMOTE_SDP');
+      await desk.press('*91002#');
+      await mobile.event('CALL_INCOMING', 2);
+      await Promise.all([bob.hears(660), desk.hears(440)]);
+      await mobile.accept();
+      await closed(desk);
+      await Promise.all([bob.hears(880), mobile.hears(440)]);
+      assert.deepEqual([told(bob, 'CALL_REMOTE_SDP'), told(bob, 'CALL_CLOSED')], [before, 0]);
+      assert.deepEqual(
+        bob.events.filter((e) => e.type === 'CALL_DTMF_START').map((e) => e.param),
+        [],
+      );
+      await bob.hangup();
+      await closed(mobile);
+    });
+  });
+
   it('S1-08 a wrong password is refused', async () => {
     await assert.rejects(open('1001', { password: 'wrong' }), /refused by the registrar[^]*40[13]/);
   });
