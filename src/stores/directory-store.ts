@@ -1,18 +1,12 @@
 import type { Emitter } from '../base/index.ts';
+import type { Credentials } from './credentials.ts';
+import type { Trunk } from './trunk.ts';
+
+export type { Credentials } from './credentials.ts';
+export type { Trunk } from './trunk.ts';
 
 /** A SIP domain: the tenant boundary. `aliases` are other host names that phones may use for it. */
 export type Domain = { readonly name: string; readonly aliases: readonly string[] };
-
-/**
- * What is kept of a password: H(username:realm:password) in hex, once for MD5 and once for SHA-256
- * (RFC 7616 §3.4.2). The password itself is never stored.
- */
-export type Credentials = {
-  readonly username: string;
-  readonly realm: string;
-  readonly md5: string;
-  readonly sha256: string;
-};
 
 /** A person or a room: one extension, any number of devices. */
 export type User = {
@@ -20,6 +14,8 @@ export type User = {
   readonly domain: string;
   readonly extension: string;
   readonly name: string;
+  /** The public number that is shown when the user calls outside. */
+  readonly number?: string;
   /** Set when phones may register with the user's own username and password. */
   readonly credentials?: Credentials;
   /** The PIN for mailbox and console, as `hashPin` writes it. */
@@ -69,19 +65,6 @@ export type Number = {
   readonly trunk?: string;
 };
 
-/** A gateway to the telephone network. `password` is sent to it, so it is kept as it is; never log it. */
-export type Trunk = {
-  readonly id: string;
-  readonly domain: string;
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly transport: 'udp' | 'tcp' | 'tls';
-  readonly register: boolean;
-  readonly username?: string;
-  readonly password?: string;
-};
-
 /** The account behind a SIP username: a device's, or a user's own (then `device` is absent). */
 export type Account = { readonly user: User; readonly device?: Device; readonly credentials: Credentials };
 
@@ -96,6 +79,7 @@ export type DirectoryEvents = {
   /** Something was added, replaced or removed; `id` is an id, or a number's digits. */
   changed: {
     readonly what: 'domain' | 'user' | 'device' | 'group' | 'number' | 'trunk';
+    readonly domain: string;
     readonly id: string;
     readonly removed: boolean;
   };
