@@ -30,7 +30,7 @@ export type Api = {
 
 /** Serves the API of a product on a free port. */
 export async function serveApi(product: Product, limits: Partial<HttpLimits> = {}): Promise<Api> {
-  const { directory, bindings, coldRoutes } = product;
+  const { directory, bindings, coldRoutes, routing } = product;
   const records = new MemoryRecordStore();
   const audit = new MemoryAuditStore();
   const { events } = product.product;
@@ -63,6 +63,7 @@ export async function serveApi(product: Product, limits: Partial<HttpLimits> = {
     directory,
     bindings,
     coldRoutes,
+    routing,
     records,
     audit,
     keepAudit: (entry) => void audit.append([entry]),

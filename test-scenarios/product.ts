@@ -12,6 +12,7 @@ import {
   MemoryBindingStore,
   MemoryColdRouteStore,
   MemoryDirectoryStore,
+  MemoryRoutingStore,
   type ColdRouteStore,
   type Flow,
 } from '../src/stores/index.ts';
@@ -78,6 +79,7 @@ export class Product {
   readonly directory: MemoryDirectoryStore;
   readonly bindings: MemoryBindingStore;
   readonly coldRoutes: ColdRouteStore;
+  readonly routing: MemoryRoutingStore;
   readonly #phones: Phone[] = [];
   readonly #close: (() => unknown)[];
 
@@ -88,6 +90,7 @@ export class Product {
     readonly directory: MemoryDirectoryStore;
     readonly bindings: MemoryBindingStore;
     readonly coldRoutes: ColdRouteStore;
+    readonly routing: MemoryRoutingStore;
     readonly close: (() => unknown)[];
   }) {
     this.signaling = parts.signaling;
@@ -96,6 +99,7 @@ export class Product {
     this.directory = parts.directory;
     this.bindings = parts.bindings;
     this.coldRoutes = parts.coldRoutes;
+    this.routing = parts.routing;
     this.#close = parts.close;
   }
 
@@ -120,11 +124,13 @@ export class Product {
     });
     const parts = await registrar(srf, options.seed ?? twoUsers, log);
     const coldRoutes = options.coldRoutes ?? new MemoryColdRouteStore();
+    const routing = new MemoryRoutingStore(parts.directory);
     const product = createSwitch({
       srf,
       media,
       ...parts,
       coldRoutes,
+      routing,
       settings: { domain, ...defaultSettings, ...options.settings },
       clock,
       random,
@@ -140,7 +146,7 @@ export class Product {
       () => dtmf.close(),
     ];
     const { directory, bindings } = parts;
-    return new Product({ signaling, media, product, directory, bindings, coldRoutes, close });
+    return new Product({ signaling, media, product, directory, bindings, coldRoutes, routing, close });
   }
 
   /** A registered phone with real RTP. */

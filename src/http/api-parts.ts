@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '../base/index.ts';
-import type { AuditStore, BindingStore, DirectoryStore, RecordStore } from '../stores/index.ts';
+import type { AuditStore, BindingStore, DirectoryStore, RecordStore, RoutingStore } from '../stores/index.ts';
 import type { Switch } from '../switch/index.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Etags } from './etag.ts';
@@ -14,6 +14,7 @@ export type ApiParts = {
   readonly product: Switch;
   readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
+  readonly routing: RoutingStore;
   readonly records: RecordStore;
   readonly audit: AuditStore;
   readonly auditLog: AuditLog;

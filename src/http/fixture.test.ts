@@ -52,7 +52,7 @@ export class ApiWorld {
       unwritten: () => 0,
       unwrittenLost: () => 0,
     });
-    const { directory, bindings, coldRoutes, core } = world;
+    const { directory, bindings, coldRoutes, routing, core } = world;
     const records = new MemoryRecordStore();
     const audit = new MemoryAuditStore();
     const state: { health: Health } = {
@@ -69,6 +69,7 @@ export class ApiWorld {
       directory,
       bindings,
       coldRoutes,
+      routing,
       records,
       audit,
       keepAudit: (entry) => void audit.append([entry]),

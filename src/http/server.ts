@@ -16,6 +16,7 @@ import {
   type ColdRouteStore,
   type DirectoryStore,
   type RecordStore,
+  type RoutingStore,
 } from '../stores/index.ts';
 import type { Switch } from '../switch/index.ts';
 import { api, openApi } from './api.ts';
@@ -67,6 +68,7 @@ export type HttpOptions = {
   readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
   readonly coldRoutes: ColdRouteStore;
+  readonly routing: RoutingStore;
   readonly records: RecordStore;
   readonly audit: AuditStore;
   /** Takes an entry of the audit log at once; must not throw. */

@@ -4,7 +4,12 @@ import { phoneSettings } from '../cli/index.ts';
 import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
 import type { SignalingEngine } from '../drachtio/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
-import { openColdRouteStore, type ColdRouteStore } from '../stores/index.ts';
+import {
+  MemoryRoutingStore,
+  openColdRouteStore,
+  type ColdRouteStore,
+  type RoutingStore,
+} from '../stores/index.ts';
 import { createMediaEngine, createSwitch, type Switch } from '../switch/index.ts';
 import { seedDirectory } from '../switch/directory/index.ts';
 import { MediaWatch } from '../switch/records/index.ts';
@@ -62,13 +67,14 @@ type Parts = Engines & {
   readonly registrar: ReturnType<typeof createRegistrar>;
   readonly product: Switch;
   readonly coldRoutes: ColdRouteStore;
+  readonly routing: RoutingStore;
   readonly kept: Records;
   readonly draining: () => boolean;
   readonly token: string;
 };
 
 async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<HttpServer> {
-  const { settings, registrar, product, coldRoutes, kept, media, connected } = parts;
+  const { settings, registrar, product, coldRoutes, routing, kept, media, connected } = parts;
   const administrator = { domain: settings.domain, admin: true };
   const metrics = new Metrics({
     directory: registrar.directory,
@@ -99,6 +105,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
       directory: registrar.directory,
       bindings: registrar.bindings,
       coldRoutes,
+      routing,
       records: kept.records,
       audit: kept.audit,
       keepAudit: kept.keepAudit,
@@ -129,6 +136,7 @@ export async function run(config: Config): Promise<Running> {
   const opened = new Opened();
   const coldRoutes = await at('data', () => openColdRouteStore(join(folder.path, 'cold-routes.db')));
   opened.add('cold routes', () => coldRoutes.close());
+  const routing = new MemoryRoutingStore(registrar.directory);
   const kept = await openRecords(folder.path, settings.records.days, opened, log);
   const engines = await startEngines(settings, opened, log);
   const { signaling, srf, media } = engines;
@@ -139,6 +147,7 @@ export async function run(config: Config): Promise<Running> {
     directory: registrar.directory,
     bindings: registrar.bindings,
     coldRoutes,
+    routing,
     authenticator: registrar.authenticator,
     settings: switchSettings(settings),
     clock,
@@ -149,7 +158,7 @@ export async function run(config: Config): Promise<Running> {
   engines.hear((datagram) => product.dtmfLog(datagram));
   let draining = false;
   const http = await serveHttp(
-    { ...engines, settings, registrar, product, coldRoutes, kept, token, draining: () => draining },
+    { ...engines, settings, registrar, product, coldRoutes, routing, kept, token, draining: () => draining },
     opened,
     log,
   );

@@ -50,6 +50,7 @@ export { MemoryAuditStore } from './memory/audit-store.ts';
 export { MemoryRecordStore } from './memory/record-store.ts';
 export { MemoryBindingStore } from './memory/binding-store.ts';
 export { MemoryDirectoryStore } from './memory/directory-store.ts';
+export { MemoryRoutingStore } from './memory/routing-store.ts';
 export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
 export { openColdRouteStore } from './sql/cold-route-store.ts';
 export { Outbox } from './outbox.ts';

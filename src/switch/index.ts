@@ -1,6 +1,6 @@
 import type Srf from 'drachtio-srf';
 import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
-import type { BindingStore, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
+import type { BindingStore, ColdRouteStore, DirectoryStore, RoutingStore } from '../stores/index.ts';
 import type { CallEvents, CallView } from './call/call-view.ts';
 import type { MediaEngine } from './call/media-engine.ts';
 import type { SwitchSettings } from './call/settings.ts';
@@ -19,6 +19,7 @@ export type SwitchParts = {
   readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
   readonly coldRoutes: ColdRouteStore;
+  readonly routing: RoutingStore;
   readonly authenticator: Authenticator;
   readonly settings: SwitchSettings;
   readonly clock: Clock;

@@ -134,14 +134,14 @@ export class MemoryDirectoryStore implements DirectoryStore {
     const kept: Domain = { name, aliases: hosts.slice(1) };
     this.#domains.set(name, kept);
     for (const host of hosts) this.#hosts.set(host, kept);
-    this.#changed('domain', name);
+    this.#changed('domain', name, name);
   }
 
   async putUser(user: User): Promise<void> {
     this.#needDomain(user.domain);
     this.#claim(user, 'user', this.#users.get(user.id));
     this.#users.set(user.id, user);
-    this.#changed('user', user.id);
+    this.#changed('user', user.domain, user.id);
   }
 
   async putDevice(device: Device): Promise<void> {
@@ -156,14 +156,14 @@ export class MemoryDirectoryStore implements DirectoryStore {
     this.#devices.set(device.id, device);
     const siblings = this.#devicesOf.get(device.userId) ?? new Set();
     this.#devicesOf.set(device.userId, siblings.add(device.id));
-    this.#changed('device', device.id);
+    this.#changed('device', device.domain, device.id);
   }
 
   async putGroup(group: Group): Promise<void> {
     this.#needDomain(group.domain);
     this.#claim(group, 'group', this.#groups.get(group.id));
     this.#groups.set(group.id, group);
-    this.#changed('group', group.id);
+    this.#changed('group', group.domain, group.id);
   }
 
   async putNumber(number: Number): Promise<void> {
@@ -171,7 +171,7 @@ export class MemoryDirectoryStore implements DirectoryStore {
     if (this.#extensions.has(key(number.domain, number.number)))
       throw new DirectoryConflict(`${number.number} is an extension in ${number.domain}`);
     this.#numbers.set(key(number.domain, number.number), number);
-    this.#changed('number', number.number);
+    this.#changed('number', number.domain, number.number);
   }
 
   async putTrunk(trunk: Trunk): Promise<void> {
@@ -180,7 +180,7 @@ export class MemoryDirectoryStore implements DirectoryStore {
     if (other !== undefined && other.id !== trunk.id)
       throw new DirectoryConflict(`there is a trunk ${trunk.name} in ${trunk.domain}`);
     this.#trunks.set(trunk.id, trunk);
-    this.#changed('trunk', trunk.id);
+    this.#changed('trunk', trunk.domain, trunk.id);
   }
 
   async removeUser(id: string): Promise<void> {
@@ -190,7 +190,7 @@ export class MemoryDirectoryStore implements DirectoryStore {
     this.#devicesOf.delete(id);
     this.#release(user);
     this.#users.delete(id);
-    this.#changed('user', id, true);
+    this.#changed('user', user.domain, id, true);
   }
 
   async removeDevice(id: string): Promise<void> {
@@ -203,19 +203,22 @@ export class MemoryDirectoryStore implements DirectoryStore {
     if (group === undefined) return;
     this.#release(group);
     this.#groups.delete(id);
-    this.#changed('group', id, true);
+    this.#changed('group', group.domain, id, true);
   }
 
   async removeNumber(domain: string, number: string): Promise<void> {
-    if (this.#numbers.delete(key(domain, number))) this.#changed('number', number, true);
+    if (this.#numbers.delete(key(domain, number))) this.#changed('number', domain, number, true);
   }
 
   async removeTrunk(id: string): Promise<void> {
-    if (this.#trunks.delete(id)) this.#changed('trunk', id, true);
+    const trunk = this.#trunks.get(id);
+    if (trunk === undefined) return;
+    this.#trunks.delete(id);
+    this.#changed('trunk', trunk.domain, id, true);
   }
 
-  #changed(what: DirectoryEvents['changed']['what'], id: string, removed = false): void {
-    this.events.emit('changed', { what, id, removed });
+  #changed(what: DirectoryEvents['changed']['what'], domain: string, id: string, removed = false): void {
+    this.events.emit('changed', { what, domain, id, removed });
   }
 
   #needDomain(domain: string): void {
@@ -226,7 +229,7 @@ export class MemoryDirectoryStore implements DirectoryStore {
     this.#release(device);
     this.#devices.delete(device.id);
     this.#devicesOf.get(device.userId)?.delete(device.id);
-    this.#changed('device', device.id, true);
+    this.#changed('device', device.domain, device.id, true);
   }
 
   /** Takes the extension and the username, or throws before anything has changed. */

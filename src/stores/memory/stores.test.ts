@@ -5,10 +5,16 @@ import { VirtualClock } from '../../testing/index.ts';
 import { bindingStoreContract } from '../binding-store-contract.test.ts';
 import { sameContact } from '../contact-uri.ts';
 import { directoryStoreContract } from '../directory-store-contract.test.ts';
+import { routingStoreContract } from '../routing-store-contract.test.ts';
 import { MemoryBindingStore } from './binding-store.ts';
 import { MemoryDirectoryStore } from './directory-store.ts';
+import { MemoryRoutingStore } from './routing-store.ts';
 
 directoryStoreContract('memory', async () => new MemoryDirectoryStore());
+routingStoreContract('memory', async () => {
+  const directory = new MemoryDirectoryStore();
+  return { directory, routing: new MemoryRoutingStore(directory) };
+});
 bindingStoreContract(
   'memory',
   () => new VirtualClock(),

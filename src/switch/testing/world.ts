@@ -3,6 +3,7 @@ import {
   MemoryBindingStore,
   MemoryColdRouteStore,
   MemoryDirectoryStore,
+  MemoryRoutingStore,
   type Device,
 } from '../../stores/index.ts';
 import type { Endpoint } from '../call/endpoint.ts';
@@ -29,6 +30,7 @@ export class World {
   readonly directory = new MemoryDirectoryStore();
   readonly bindings: MemoryBindingStore;
   readonly coldRoutes = new MemoryColdRouteStore();
+  readonly routing = new MemoryRoutingStore(this.directory);
   readonly core: Core;
   #ids = 0;
 
@@ -47,6 +49,7 @@ export class World {
       directory: this.directory,
       bindings: this.bindings,
       coldRoutes: this.coldRoutes,
+      routing: this.routing,
       settings: { domain, ...defaultSettings, ...settings },
       clock,
       random,
