@@ -137,8 +137,8 @@ export type RoutingPolicy = {
   readonly mayForwardOutside: 'all' | readonly string[];
   /** The country (ISO 3166) that numbers without a country code are read in, for example `DE`. */
   readonly country: string;
-  /** Outside forwarding is refused to countries not in here; `all` is no block. */
-  readonly countries: 'all' | readonly string[];
+  /** Outside forwarding is refused to countries not in here; `all` is no block, `home` is `country` alone. */
+  readonly countries: 'all' | 'home' | readonly string[];
   /** Prefixes in E.164 (`+49900`) that are never called, and numbers or prefixes that are although a block says no. */
   readonly blockedPrefixes: readonly string[];
   readonly exceptions: readonly string[];
@@ -148,6 +148,7 @@ export type RoutingPolicy = {
   readonly confirmMobiles: boolean;
   /** The number that `main` shows, in E.164. */
   readonly mainNumber?: string;
+  /** Of one owner: calls forwarded outside that go on, and that have begun within the last hour. */
   readonly concurrentForwards: number;
   readonly forwardsPerHour: number;
   /** Whose calls are not forwarded outside while in a call. */

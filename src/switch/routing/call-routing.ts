@@ -1,0 +1,184 @@
+import type { Clock } from '../../base/index.ts';
+import type {
+  Device,
+  DirectoryStore,
+  Presence,
+  Routing,
+  RoutingOwner,
+  RoutingPolicy,
+  RoutingStore,
+  Rule,
+  User,
+} from '../../stores/index.ts';
+import { ringersOf, type ColdParts } from './cold.ts';
+import type { LookUp, RoutingFacts, RuleCaller } from './facts.ts';
+import { NumberReader } from './numbers.ts';
+import { defaultPolicy, ForwardLimits, needsConfirm, permits, type Forwarding } from './policy.ts';
+import { TimeZones } from './schedules.ts';
+import { startWalk } from './start-walk.ts';
+import type { Walk } from './walk.ts';
+
+/** What calendars say at a time; undefined for one that is not known or was never read. */
+export interface Calendars {
+  at(domain: string, name: string, wall: number): ReadonlySet<'busy' | 'out-of-office'> | undefined;
+}
+
+/** What a look-up is told about the call. */
+export type Question = { readonly caller: string; readonly called: string; readonly at: string };
+
+/** Asks what rules leave to others. Never rejects; undefined is no answer in time. */
+export interface LookUps {
+  ask(condition: LookUp, question: Question): Promise<string | undefined>;
+}
+
+export type CallRoutingParts = ColdParts & {
+  readonly routing: RoutingStore;
+  readonly clock: Clock;
+  /** Whether a user is talking, or calling somebody. */
+  readonly inCall: (userId: string) => boolean;
+  readonly calendars: Calendars;
+  readonly lookUps: LookUps;
+};
+
+/** A call to be walked through an owner's rules: who calls, at what time (now when absent). */
+export type RoutedCall = { readonly caller: RuleCaller; readonly wall?: number };
+
+/** Rules of the live switch: what they are judged by, and what stands above them. */
+export class CallRouting {
+  readonly numbers = new NumberReader();
+  readonly limits: ForwardLimits;
+  readonly #parts: CallRoutingParts;
+  readonly #zones = new TimeZones();
+
+  constructor(parts: CallRoutingParts) {
+    this.#parts = parts;
+    this.limits = new ForwardLimits(parts.clock);
+  }
+
+  /** The rules of an owner, even of one that has none. */
+  routing(owner: RoutingOwner): Routing {
+    return this.#parts.routing.routing(owner) ?? { owner, rules: [], profiles: [] };
+  }
+
+  walk(owner: RoutingOwner, call: RoutedCall): Walk {
+    return startWalk(this.facts(owner, call), this.routing(owner));
+  }
+
+  policy(domain: string): RoutingPolicy {
+    const { routing, directory } = this.#parts;
+    return routing.policy(domain) ?? defaultPolicy(domain, directory, this.numbers);
+  }
+
+  /** Why the policy refuses a rule of this owner; `saving` leaves out what is true of this moment alone. */
+  refusal(owner: RoutingOwner, rule: Pick<Rule, 'then' | 'locked'>, saving = false): string | undefined {
+    const { domain } = owner;
+    const presence = saving ? undefined : this.presence(owner);
+    return permits(
+      {
+        policy: this.policy(domain),
+        numbers: this.numbers,
+        owner,
+        ownerName: this.nameOf(owner),
+        engaged: presence?.has('in-call') === true || presence?.has('meeting') === true,
+        inside: (dialled) => this.inside(domain, dialled) !== undefined,
+      },
+      rule,
+    );
+  }
+
+  needsConfirm(domain: string, to: string): boolean {
+    return needsConfirm({ policy: this.policy(domain), numbers: this.numbers }, to);
+  }
+
+  /** Counts a call forwarded outside. */
+  takeForward(owner: RoutingOwner): Forwarding {
+    return this.limits.take(owner, this.policy(owner.domain));
+  }
+
+  /** Whom a dialled string means within the domain, however a number is written. */
+  inside(domain: string, dialled: string): ReturnType<DirectoryStore['resolve']> {
+    const { directory } = this.#parts;
+    const found = directory.resolve(domain, dialled);
+    if (found !== undefined) return found;
+    const read = this.numbers.read(dialled, this.policy(domain).country);
+    return read === undefined ? undefined : directory.resolve(domain, read.e164);
+  }
+
+  /** What people call an owner. */
+  nameOf({ domain, kind, id }: RoutingOwner): string {
+    const { directory } = this.#parts;
+    if (kind === 'number') return id;
+    if (kind === 'user') return directory.userById(id)?.extension ?? id;
+    return directory.groups(domain).find((group) => group.id === id)?.extension ?? id;
+  }
+
+  facts(owner: RoutingOwner, { caller, wall = this.#parts.clock.wall() }: RoutedCall): RoutingFacts {
+    const { routing, calendars, lookUps } = this.#parts;
+    const { domain } = owner;
+    const called = this.nameOf(owner);
+    const country = this.policy(domain).country;
+    const question = { caller: caller.number, called, at: new Date(wall).toISOString() };
+    return {
+      wall,
+      caller,
+      ownerName: called,
+      presence: this.presence(owner),
+      reachable: this.reachable(owner),
+      localTime: (zone) => this.#zones.at(zone, wall),
+      readNumber: (text) => this.numbers.read(text, country),
+      schedule: (name) => routing.schedule(domain, name),
+      callerList: (name) => routing.callerList(domain, name),
+      calendar: (name) => calendars.at(domain, name, wall),
+      lookUp: (condition) => lookUps.ask(condition, question),
+      isOwner: (dialled) => sameOwner(owner, this.ownerOf(domain, dialled)),
+      refusal: (rule) => this.refusal(owner, rule),
+    };
+  }
+
+  /** Whose rules a dialled string meets first; undefined for devices, and for what is not inside. */
+  ownerOf(domain: string, dialled: string): RoutingOwner | undefined {
+    const found = this.inside(domain, dialled);
+    if (found?.kind === 'number') return { domain, kind: 'number', id: found.number.number };
+    if (found?.kind === 'user') return { domain, kind: 'user', id: found.user.id };
+    return found?.kind === 'group' ? { domain, kind: 'group', id: found.group.id } : undefined;
+  }
+
+  presence(owner: RoutingOwner): ReadonlySet<Presence> {
+    const { profile, presence } = this.routing(owner);
+    const users = this.#behind(owner).filter((one) => !isDevice(one));
+    const now = new Set<Presence>(presence === undefined || presence === 'available' ? [] : [presence]);
+    if (profile === 'do-not-disturb') now.add('do-not-disturb');
+    if (users.length > 0 && users.every(({ id }) => this.#parts.inCall(id))) now.add('in-call');
+    return now.size === 0 ? new Set<Presence>(['available']) : now;
+  }
+
+  reachable(owner: RoutingOwner): boolean {
+    const { bindings } = this.#parts;
+    return this.#behind(owner).some((one) =>
+      isDevice(one) ? bindings.ofDevice(one.id).length > 0 : ringersOf(this.#parts, one).now().length > 0,
+    );
+  }
+
+  /** The people and phones behind an owner: a user, a group's members, those of whatever a number leads to. */
+  #behind(owner: RoutingOwner, depth = 0): readonly (User | Device)[] {
+    const { directory } = this.#parts;
+    const { domain, id } = owner;
+    if (owner.kind === 'user') return [directory.userById(id)].filter((user) => user !== undefined);
+    if (owner.kind === 'group') {
+      const group = directory.groups(domain).find((one) => one.id === id);
+      return group === undefined ? [] : directory.membersOf(group);
+    }
+    const target = depth < maxNumberHops ? directory.number(domain, id)?.target : undefined;
+    if (target === undefined) return [];
+    const found = this.inside(domain, target);
+    if (found?.kind === 'device') return [found.device];
+    const next = this.ownerOf(domain, target);
+    return next === undefined ? [] : this.#behind(next, depth + 1);
+  }
+}
+
+const maxNumberHops = 5;
+const isDevice = (one: User | Device): one is Device => 'userId' in one;
+
+export const sameOwner = (a: RoutingOwner, b: RoutingOwner | undefined): boolean =>
+  a.domain === b?.domain && a.kind === b.kind && a.id === b.id;
