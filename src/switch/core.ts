@@ -5,6 +5,7 @@ import { CallRate } from './call/call-rate.ts';
 import type { CallEvents } from './call/call-view.ts';
 import { Calls } from './call/calls.ts';
 import { watchBindings } from './call/watch-bindings.ts';
+import type { Overload } from './call/overload.ts';
 import type { Ring } from './call/ring.ts';
 import type { Incoming, Signaling } from './call/signaling.ts';
 import { wayIn, type WayInParts } from './call/way-in.ts';
@@ -23,6 +24,7 @@ import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
   readonly signaling: Signaling;
   readonly authenticate: WayInParts['authenticate'];
+  readonly overload?: Overload;
 };
 
 /** The switch without a wire: what `createSwitch` puts on drachtio-srf, and tests on phones made of objects. */
@@ -72,6 +74,7 @@ export function createCore(parts: CoreParts): Core {
     calls,
     rings,
     rate: rateOf(context),
+    overload: parts.overload,
     accepting: () => accepting,
     authenticate: parts.authenticate,
     features: onInvite({ calls, directory, coldRoutes, settings, context }),

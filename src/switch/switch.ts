@@ -1,4 +1,6 @@
+import { loopLoad } from '../base/index.ts';
 import type { Endpoint } from './call/endpoint.ts';
+import { Overload } from './call/overload.ts';
 import type { Refusal, SipRequest } from './call/signaling.ts';
 import { dialledOf } from './call/inspect.ts';
 import { requestOf } from './call/srf-message.ts';
@@ -17,6 +19,7 @@ export function createSwitch(parts: SwitchParts): Switch {
   const core = createCore({
     ...parts,
     signaling: new SrfSignaling(srf),
+    overload: new Overload({ clock: parts.clock, busy: loopLoad() }),
     authenticate: (incoming) => authenticated(authenticator, incoming),
   });
   srf.use('invite', (req, res) => {

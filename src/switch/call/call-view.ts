@@ -9,6 +9,8 @@ export type LegView = {
   readonly device?: string;
   readonly trunk?: string;
   readonly state: 'ringing' | 'active' | 'ended';
+  /** A rule forwarded the call there: within the system, or over a trunk, which costs. */
+  readonly forwarded?: 'inside' | 'outside';
   readonly startedAt: number;
   readonly answeredAt?: number;
   readonly endedAt?: number;
@@ -67,4 +69,6 @@ export type CallEvents = {
   /** A flip's progress: ringing, answered, moved, failed. */
   flip: { readonly call: CallView; readonly flip: FlipView };
   ended: CallView;
+  /** An INVITE for which no call was made: the switch is too busy, full, its caller too fast, or it is being stopped. */
+  refused: { readonly because: 'overload' | 'limit' | 'rate' | 'draining' };
 };

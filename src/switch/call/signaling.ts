@@ -68,6 +68,8 @@ export interface Dialog extends DialogId {
 export interface Incoming extends SipRequest {
   readonly callId: string;
   readonly remoteTag: string;
+  /** When the stack received it, `HH:MM:SS.uuuuuu` UTC by its clock; empty when unknown. */
+  readonly receivedAt: string;
   /** `undefined` until the caller gives up. */
   readonly cancelled: boolean;
   onCancel(action: (reason: Reason | undefined) => void): void;

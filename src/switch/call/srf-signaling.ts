@@ -142,6 +142,7 @@ export class SrfIncoming implements Incoming {
   readonly source: Flow;
   readonly callId: string;
   readonly remoteTag: string;
+  readonly receivedAt: string;
   readonly #srf: SrfClient;
   readonly #req: SrfRequest;
   readonly #res: SrfResponse;
@@ -158,6 +159,7 @@ export class SrfIncoming implements Incoming {
     this.source = flowOf(req);
     this.callId = req.get('Call-ID') ?? '';
     this.remoteTag = tagOf(req.get('From'));
+    this.receivedAt = req.stackTime;
     req.on('cancel', (cancel) => {
       if (this.#answered) return;
       this.#cancelled = { reason: parseReason(cancel.get('Reason')) };

@@ -17,6 +17,8 @@ export interface SrfRequest extends SrfMessage {
   readonly method: string;
   readonly uri: string;
   readonly source: 'network' | 'application';
+  /** When the stack received it: `HH:MM:SS.uuuuuu` by its clock. */
+  readonly stackTime: string;
   on(event: 'cancel', action: (cancel: SrfMessage) => void): void;
   on(event: 'update', action: (update: SrfRequest, res: SrfResponse) => void): void;
   on(event: 'response', action: (res: SrfResponse) => void): void;

@@ -12,6 +12,7 @@ import { deliveryFailed, uriParts } from '../registrar/index.ts';
 import { trunkAt } from '../trunks/trunks.ts';
 import { bridge } from './bridge.ts';
 import type { CallRate } from './call-rate.ts';
+import type { CallEvents } from './call-view.ts';
 import { Call, type CallContext } from './call.ts';
 import type { Calls } from './calls.ts';
 import { identityOf, userOf, type Endpoint } from './endpoint.ts';
@@ -19,6 +20,7 @@ import { better } from './fork.ts';
 import { asksPrivacy, fromHeader } from './identity.ts';
 import { inspect } from './inspect.ts';
 import type { Leg } from './leg.ts';
+import type { Overload } from './overload.ts';
 import { mediaRefusal } from './media-session.ts';
 import { Ring, type RingOutcome } from './ring.ts';
 import { placeholderOffer } from './session-description.ts';
@@ -45,6 +47,8 @@ export type WayInParts = PlanParts & {
   readonly context: CallContext;
   readonly calls: Calls;
   readonly rate: CallRate;
+  /** Absent: nothing is refused for being late. */
+  readonly overload: Overload | undefined;
   readonly directory: DirectoryStore;
   /** The rings that are open: who registers may join one. */
   readonly rings: Set<Ring>;
@@ -57,6 +61,7 @@ export type WayInParts = PlanParts & {
 /** The way in of a call, step by step. */
 export function wayIn(parts: WayInParts): (incoming: Incoming, dialled: string) => Promise<void> {
   const steps: readonly Step[] = [
+    (attempt) => shed(parts, attempt),
     (attempt) => identify(parts, attempt),
     (attempt) => authenticate(parts, attempt),
     (attempt) => inspect(attempt.incoming),
@@ -130,15 +135,26 @@ function meansUs(parts: WayInParts, { incoming, caller, domain }: Attempt): Refu
   return { status: 404, reason: 'No such domain here' };
 }
 
+/** Before anything is done for a call that could not be served in time. */
+function shed({ overload, context }: WayInParts, { incoming, dialled }: Attempt): Refusal | undefined {
+  const refusal = overload?.refusal(incoming, dialled);
+  if (refusal !== undefined) context.events.emit('refused', { because: 'overload' });
+  return refusal;
+}
+
 function admit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   const { settings, calls } = parts;
   // RFC 3261 §16.3 step 3, which keeps calls from going round for ever.
   const hops = Number.parseInt(attempt.incoming.get('Max-Forwards') ?? '70', 10);
   if (Number.isNaN(hops) || hops <= 0) return { status: 483, reason: 'Too many hops' };
   attempt.maxForwards = hops - 1;
-  if (!parts.accepting()) return { status: 503, reason: 'Shutting down', headers: { 'Retry-After': '30' } };
-  if (calls.size >= settings.limits.calls || !parts.rate.admit(attempt.incoming.source.address))
-    return { status: 503, reason: 'Too many calls', headers: { 'Retry-After': '5' } };
+  const refused = (because: CallEvents['refused']['because'], reason: string, seconds: string): Refusal => {
+    parts.context.events.emit('refused', { because });
+    return { status: 503, reason, headers: { 'Retry-After': seconds } };
+  };
+  if (!parts.accepting()) return refused('draining', 'Shutting down', '30');
+  if (calls.size >= settings.limits.calls) return refused('limit', 'Too many calls', '5');
+  if (!parts.rate.admit(attempt.incoming.source.address)) return refused('rate', 'Too many calls', '5');
   const user = attempt.caller === undefined ? undefined : userOf(attempt.caller);
   if (user !== undefined && calls.ofUser(user.id).length >= settings.limits.callsPerUser)
     return { status: 486, reason: 'Too many calls of this user' };

@@ -185,6 +185,8 @@ export class FakeIncoming implements Incoming {
   readonly body: string;
   readonly headers: Headers;
   readonly dialog = new FakeDialog();
+  /** When the stack received it; unknown unless a test says so. */
+  receivedAt = '';
   cancelled = false;
   /** 1xx sent to it. */
   progresses: number[] = [];

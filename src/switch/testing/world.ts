@@ -7,6 +7,7 @@ import {
   type Device,
 } from '../../stores/index.ts';
 import type { Endpoint } from '../call/endpoint.ts';
+import type { Overload } from '../call/overload.ts';
 import { defaultSettings, type SwitchSettings } from '../call/settings.ts';
 import { createCore, type Core } from '../core.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -34,7 +35,12 @@ export class World {
   readonly core: Core;
   #ids = 0;
 
-  constructor(clock: TestClock, settings: Partial<SwitchSettings> = {}, engine = new FakeEngine()) {
+  constructor(
+    clock: TestClock,
+    settings: Partial<SwitchSettings> = {},
+    engine = new FakeEngine(),
+    overload?: Overload,
+  ) {
     this.clock = clock;
     this.engine = engine;
     const random: Random = {
@@ -54,6 +60,7 @@ export class World {
       clock,
       random,
       log: silentLogger,
+      ...(overload === undefined ? {} : { overload }),
     });
   }
 
@@ -61,8 +68,9 @@ export class World {
     clock: TestClock,
     settings: Partial<SwitchSettings> = {},
     engine = new FakeEngine(),
+    overload?: Overload,
   ): Promise<World> {
-    const world = new World(clock, settings, engine);
+    const world = new World(clock, settings, engine, overload);
     await world.directory.putDomain({ name: domain, aliases: [] });
     for (const user of ['100', '200']) {
       await world.directory.putUser({ id: `u${user}`, domain, extension: user, name: `User ${user}` });
