@@ -1,2 +1,3 @@
 export { runMediaEngine, startMediaEngine, type MediaEngine } from './engine.ts';
 export type { MediaEngineOptions } from './options.ts';
+export { Spool, type SpoolOptions } from './spool/spool.ts';

@@ -64,6 +64,11 @@ export class StereoWavWriter {
     return this.#written;
   }
 
+  /** Resolves when all that was handed to the file so far is in it; for sources faster than real time. */
+  get settled(): Promise<void> {
+    return this.#queue;
+  }
+
   /** Adds samples to one channel from `position` on; parts that lie before the final part are dropped. */
   put(channel: 0 | 1, pcm: Int16Array, position: number): void {
     if (this.#closed) return;

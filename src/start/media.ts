@@ -2,11 +2,13 @@ import { createSocket } from 'node:dgram';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { Logger } from '../base/index.ts';
+import { systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
 import { mainAddress } from '../cli/index.ts';
 import { splitHostPort, splitListen } from '../config/index.ts';
-import { startMediaEngine } from '../media/index.ts';
-import type { MediaNode } from '../switch/index.ts';
+import { Spool, startMediaEngine } from '../media/index.ts';
+import type { MediaEngine, MediaNode } from '../switch/index.ts';
+import { RecordedMedia } from '../switch/records/index.ts';
+import type { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import type { Settings } from './settings.ts';
 
@@ -50,8 +52,7 @@ export async function startMedia(
   const address = mediaAddressOf(settings);
   // Unless it is said, it is one of the SIP listeners' addresses.
   await at(media.address === undefined ? 'signaling.listen' : 'media.address', () => refuseForeign(address));
-  const recordings = join(settings.data, 'recordings');
-  mkdirSync(recordings, { recursive: true, mode: 0o700 });
+  const recordings = recordingsOf(settings);
   const family = address.includes(':') ? 'IP6' : 'IP4';
   const engine = await startMediaEngine(
     {
@@ -66,4 +67,24 @@ export async function startMedia(
     log.child({ part: 'media' }),
   );
   return { nodes: [{ host: engine.address, port: engine.port }], close: () => engine.close() };
+}
+
+function recordingsOf(settings: Settings): string {
+  const recordings = join(settings.data, 'recordings');
+  mkdirSync(recordings, { recursive: true, mode: 0o700 });
+  return recordings;
+}
+
+/** Sees that recordings end as the same files whichever engine moves the media. */
+export async function recording(
+  engine: MediaEngine,
+  settings: Settings,
+  opened: Opened,
+  log: Logger,
+): Promise<MediaEngine> {
+  const { spool: folder, engine: kind } = settings.media;
+  if (kind !== 'rtpengine' || folder === undefined) return engine;
+  const spool = await Spool.open({ spool: folder, recordings: recordingsOf(settings), clock, random, log });
+  opened.add('recordings', () => spool.close());
+  return new RecordedMedia(engine, spool);
 }

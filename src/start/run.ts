@@ -15,7 +15,7 @@ import { seedDirectory } from '../switch/directory/index.ts';
 import { MediaWatch } from '../switch/records/index.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
-import { openSocket, startMedia } from './media.ts';
+import { openSocket, recording, startMedia } from './media.ts';
 import { keepRecords, openRecords, type Records } from './records.ts';
 import { preflight } from './preflight.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
@@ -52,9 +52,9 @@ async function startEngines(settings: Settings, opened: Opened, log: Logger): Pr
   opened.add('signaling engine', () => signaling?.close());
   opened.add('media engine', () => relay.close());
   const announces = settings.media.engine === 'embedded';
-  const media = new MediaWatch(
-    createMediaEngine({ nodes: relay.nodes, clock, random, log: log.child({ part: 'media' }), announces }),
-  );
+  const mediaLog = log.child({ part: 'media' });
+  const nodes = createMediaEngine({ nodes: relay.nodes, clock, random, log: mediaLog, announces });
+  const media = new MediaWatch(await at('media.spool', () => recording(nodes, settings, opened, mediaLog)));
   opened.add('media client', () => media.close());
   const admin = signaling?.admin ?? { host, port };
   const connection = await at('signaling', () => connect({ ...admin, secret }, signaling !== undefined, log));

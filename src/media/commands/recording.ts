@@ -4,6 +4,7 @@ import { ngText, type NgDictionary } from '../../ng/index.ts';
 import { LEFT, Recording, RIGHT } from '../links/recording.ts';
 import type { Call } from '../relay/call.ts';
 import type { Relay } from '../relay/relay.ts';
+import type { Stream } from '../relay/stream.ts';
 import { needCall, Refusal } from './refusal.ts';
 
 const UNIQUE_BYTES = 4;
@@ -21,7 +22,7 @@ export function startRecording(relay: Relay, call: Call, destination?: string): 
   }
   const path = pathFor(relay, call, destination);
   const { clock, logger } = relay;
-  const channelOf = (stream: { party: unknown }) => (stream.party === call.caller ? LEFT : RIGHT);
+  const channelOf = (stream: Stream) => (stream.party.side === 'left' ? LEFT : RIGHT);
   call.recording = new Recording({ path, clock, logger, channelOf });
   return path;
 }

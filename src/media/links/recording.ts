@@ -1,29 +1,14 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Clock, Logger } from '../../base/index.ts';
-import {
-  createDecoder,
-  Resampler,
-  rtpHeaderLength,
-  rtpPayloadEnd,
-  rtpPayloadType,
-  rtpSsrc,
-  rtpTimestamp,
-  StereoWavWriter,
-  timestampAhead,
-  type AudioDecoder,
-  type WavFile,
-} from '../../rtp/index.ts';
+import { rtpPayloadType, rtpSsrc, StereoWavWriter, type WavFile } from '../../rtp/index.ts';
 import { isTranscodable } from '../relay/codec-choice.ts';
 import { codecSent } from '../relay/route.ts';
 import type { Stream } from '../relay/stream.ts';
+import { RECORDING_RATE, RecordedTrack } from './recorded-track.ts';
 
 export const LEFT = 0;
 export const RIGHT = 1;
 
-const SAMPLE_RATE = 8000;
-const LONGEST_FRAME = 5760;
-/** Beyond this the source's timestamps have lost touch with real time. */
-const FARTHEST_MS = 120;
 /** Samples this old are final. */
 const SETTLE_MS = 500;
 
@@ -45,18 +30,6 @@ class OpeningFile implements WavFile {
   }
 }
 
-/** Where one stream is in the recording. */
-type Track = {
-  readonly channel: 0 | 1;
-  readonly payloadType: number;
-  readonly ssrc: number;
-  clockRate: number;
-  decoder: AudioDecoder | undefined;
-  resampler: Resampler | undefined;
-  timestamp: number;
-  position: number;
-};
-
 export type RecordingOptions = {
   readonly path: string;
   readonly clock: Clock;
@@ -74,9 +47,7 @@ export class Recording {
   readonly #options: RecordingOptions;
   readonly #writer: StereoWavWriter;
   readonly #startedAt: number;
-  readonly #tracks = new Map<Stream, Track>();
-  readonly #decoded = new Int16Array(LONGEST_FRAME);
-  readonly #pcm = new Int16Array(LONGEST_FRAME);
+  readonly #tracks = new Map<Stream, RecordedTrack>();
   paused = false;
   #closed = false;
 
@@ -85,7 +56,7 @@ export class Recording {
     this.path = options.path;
     this.#startedAt = options.clock.now();
     this.#writer = StereoWavWriter.over(new OpeningFile(options.path), {
-      sampleRate: SAMPLE_RATE,
+      sampleRate: RECORDING_RATE,
       onError: (error) => options.logger.error({ err: error, path: options.path }, 'a recording failed'),
     });
   }
@@ -93,13 +64,7 @@ export class Recording {
   /** Takes a packet that a party sent. */
   record(stream: Stream, packet: Buffer, now: number): void {
     if (this.paused || stream.kind !== 'audio' || !isHeard(stream)) return;
-    const track = this.#track(stream, packet);
-    const position = this.#place(track, rtpTimestamp(packet), now);
-    if (track.decoder === undefined || track.resampler === undefined) return;
-    const payload = packet.subarray(rtpHeaderLength(packet), rtpPayloadEnd(packet));
-    const count = track.decoder.decode(payload, this.#decoded);
-    const made = track.resampler.process(this.#decoded.subarray(0, count), this.#pcm);
-    this.#writer.put(track.channel, this.#pcm.subarray(0, made), position);
+    this.#track(stream, packet)?.put(this.#writer, packet, this.#position(now));
   }
 
   /** Writes what is final by now. */
@@ -109,58 +74,30 @@ export class Recording {
 
   /** Writes the rest and closes the file; resolves when it is on disk. */
   close(): Promise<void> {
-    if (!this.#closed) for (const track of this.#tracks.values()) track.decoder?.free();
+    if (!this.#closed) for (const track of this.#tracks.values()) track.free();
     this.#closed = true;
     this.#tracks.clear();
     return this.#writer.close(this.#position(this.#options.clock.now()));
   }
 
   #position(now: number): number {
-    return Math.round(((now - this.#startedAt) * SAMPLE_RATE) / 1000);
+    return Math.round(((now - this.#startedAt) * RECORDING_RATE) / 1000);
   }
 
-  #track(stream: Stream, packet: Buffer): Track {
+  #track(stream: Stream, packet: Buffer): RecordedTrack | undefined {
     const payloadType = rtpPayloadType(packet);
     const ssrc = rtpSsrc(packet);
     const known = this.#tracks.get(stream);
     if (known?.payloadType === payloadType && known.ssrc === ssrc) return known;
-    known?.decoder?.free();
-    const track: Track = {
-      channel: this.#options.channelOf(stream),
-      payloadType,
-      ssrc,
-      clockRate: 8000,
-      decoder: undefined,
-      resampler: undefined,
-      timestamp: 0,
-      position: -1,
-    };
+    const codec = codecSent(stream, payloadType);
+    // Digits and comfort noise between the speech are no end of it.
+    if (codec === undefined || !isTranscodable(codec)) return undefined;
+    known?.free();
+    const { clockRate } = codec;
+    const track = new RecordedTrack(this.#options.channelOf(stream), { payloadType, ssrc, clockRate });
     this.#tracks.set(stream, track);
-    void this.#prepare(stream, track);
+    void track.prepare(codec);
     return track;
-  }
-
-  async #prepare(stream: Stream, track: Track): Promise<void> {
-    const codec = codecSent(stream, track.payloadType);
-    if (codec === undefined || !isTranscodable(codec)) return;
-    track.clockRate = codec.clockRate;
-    const decoder = await createDecoder(codec, SAMPLE_RATE);
-    if (decoder === undefined) return;
-    if (this.#closed || this.#tracks.get(stream) !== track) return decoder.free();
-    track.resampler = new Resampler(decoder.sampleRate, SAMPLE_RATE);
-    track.decoder = decoder;
-  }
-
-  /** By the source's own clock while that is near to real time, so that jitter does not tear the sound. */
-  #place(track: Track, timestamp: number, now: number): number {
-    const arrived = this.#position(now);
-    const steps = timestampAhead(track.timestamp, timestamp);
-    const continued = track.position + Math.round((steps * SAMPLE_RATE) / track.clockRate);
-    const near = Math.abs(continued - arrived) <= (FARTHEST_MS * SAMPLE_RATE) / 1000;
-    const position = track.position >= 0 && near ? continued : arrived;
-    track.timestamp = timestamp;
-    track.position = position;
-    return position;
   }
 }
 

@@ -47,8 +47,6 @@ export class Call {
   /** The changes of source in it, the latest last. */
   readonly turns: Turn[] = [];
   readonly #timers = new Set<Timer>();
-  /** Who offered first: the left side of a recording. */
-  #caller: Party | undefined;
 
   constructor(id: string, host: Host) {
     this.id = id;
@@ -57,10 +55,6 @@ export class Call {
     this.random = host.random;
     this.created = this.clock.wall();
     this.lastSignal = this.created;
-  }
-
-  get caller(): Party | undefined {
-    return this.#caller;
   }
 
   byTag(tag: string): Party | undefined {
@@ -77,8 +71,9 @@ export class Call {
 
   add(tag: string | undefined, viaBranch: string | undefined): Party {
     const party = new Party(this, tag, viaBranch);
+    // Who offers first is the caller.
+    if (this.parties.length === 0) party.side = 'left';
     this.parties = [...this.parties, party];
-    this.#caller ??= party;
     return party;
   }
 
@@ -100,6 +95,8 @@ export class Call {
 
   /** Lets two parties talk: each hears the other from the other's first packet on, and until then what it heard. */
   connect(a: Party, b: Party): void {
+    a.side ??= b.side === 'left' ? 'right' : 'left';
+    b.side ??= a.side === 'left' ? 'right' : 'left';
     a.meet(b);
     b.meet(a);
     for (let i = 0; i < Math.min(a.streams.length, b.streams.length); i++) {

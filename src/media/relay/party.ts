@@ -10,6 +10,8 @@ export class Party {
   label: string | undefined;
   readonly created: number;
   readonly streams: Stream[] = [];
+  /** Of a recording: the caller's or the other, and that of whomever it takes over from. */
+  side: 'left' | 'right' | undefined;
   /** Its own description, the latest. */
   description: Sdp | undefined;
   /** Those it is or was connected with, the latest last. */

@@ -1,2 +1,3 @@
+export { RecordedMedia, type RecordingNotes } from './recorded-media.ts';
 export { MediaWatch } from './media-watch.ts';
 export { RecordKeeper } from './record-keeper.ts';
