@@ -17,6 +17,7 @@ import { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import { openSocket, recording, startMedia } from './media.ts';
 import { keepRecords, openRecords, type Records } from './records.ts';
+import { keepBindings } from './journals.ts';
 import { preflight } from './preflight.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
@@ -138,6 +139,7 @@ export async function run(config: Config): Promise<Running> {
   opened.add('cold routes', () => coldRoutes.close());
   const routing = new MemoryRoutingStore(registrar.directory);
   const kept = await openRecords(folder.path, settings.records.days, opened, log);
+  await keepBindings({ folder: folder.path, settings }, registrar, opened, log);
   const engines = await startEngines(settings, opened, log);
   const { signaling, srf, media } = engines;
   opened.add('registrar', serveRegistrar(srf, settings, registrar));

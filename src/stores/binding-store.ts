@@ -99,3 +99,11 @@ export interface BindingStore {
   /** Stops the expiry timers; nothing is removed. */
   close(): void;
 }
+
+/** Where bindings are written down, so that they outlive the process. Must not throw. */
+export interface BindingJournal {
+  put(id: string, binding: Binding): void;
+  remove(id: string): void;
+  /** Resolves when what was said so far is safe, or cannot be made so for now. */
+  written(): Promise<void>;
+}

@@ -1,6 +1,7 @@
 export type {
   Binding,
   BindingEvents,
+  BindingJournal,
   BindingLimits,
   BindingStore,
   ContactChange,
@@ -62,6 +63,7 @@ export type {
   RecordQuery,
   RecordStore,
 } from './records-store.ts';
+export { Journal, type JournalOptions } from './journal/journal.ts';
 export { SqlAuditStore } from './sql/audit-store.ts';
 export { openDatabase } from './sql/database.ts';
 export { SqlRecordStore } from './sql/record-store.ts';

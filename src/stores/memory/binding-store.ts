@@ -2,6 +2,7 @@ import { Emitter, type Clock, type Random, type Timer } from '../../base/index.t
 import type {
   Binding,
   BindingEvents,
+  BindingJournal,
   BindingLimits,
   BindingStore,
   ContactChange,
@@ -49,7 +50,13 @@ export type MemoryBindingStoreOptions = {
   readonly limits: BindingLimits;
 };
 
-/** Bindings in memory, each with a timer for its expiry. */
+const nowhere: BindingJournal = {
+  put: () => undefined,
+  remove: () => undefined,
+  written: () => Promise.resolve(),
+};
+
+/** Bindings in memory, each with a timer for its expiry; every change goes through to a journal where there is one. */
 export class MemoryBindingStore implements BindingStore {
   readonly events = new Emitter<BindingEvents>();
   readonly #clock: Clock;
@@ -61,11 +68,21 @@ export class MemoryBindingStore implements BindingStore {
   readonly #byDevice = new Index();
   readonly #byUser = new Index();
   readonly #byFlow = new Index();
+  #journal = nowhere;
 
   constructor(options: MemoryBindingStoreOptions) {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#limits = options.limits;
+  }
+
+  /**
+   * Takes what was known before this process began, without telling anybody, and writes what changes from here on to the
+   * journal: `register` resolves only when that is done.
+   */
+  restore(known: Iterable<Binding>, journal: BindingJournal): void {
+    for (const binding of known) this.#keep(Object.freeze(binding));
+    this.#journal = journal;
   }
 
   get size(): number {
@@ -86,6 +103,7 @@ export class MemoryBindingStore implements BindingStore {
     if (contacts === 'all') for (const binding of current) this.#remove(binding, 'unregistered');
     for (const change of changes) this.#apply(registration, change);
     this.#evict(registration.deviceId);
+    await this.#journal.written();
     return { kind: 'ok', bindings: this.ofAor(registration.domain, registration.aor) };
   }
 
@@ -170,6 +188,7 @@ export class MemoryBindingStore implements BindingStore {
     });
     if (before !== undefined) this.#forget(before);
     this.#keep(binding);
+    this.#journal.put(binding.id, binding);
     if (before === undefined) this.events.emit('added', binding);
     else this.events.emit('refreshed', { binding, before });
   }
@@ -208,6 +227,7 @@ export class MemoryBindingStore implements BindingStore {
   #remove(binding: Binding, reason: RemovalReason): void {
     if (this.#bindings.get(binding.id) !== binding) return;
     this.#forget(binding);
+    this.#journal.remove(binding.id);
     this.events.emit('removed', { binding, reason });
   }
 
