@@ -52,6 +52,8 @@ function extensions(config: Config): readonly Problem[] {
   const seen = new Map<string, string>();
   const problems: Problem[] = [];
   const claim = (name: string, path: string, what = 'extension') => {
+    if (what === 'extension' && config.emergencyNumbers.includes(name))
+      problems.push({ path, message: `${name} is an emergency number (emergencyNumbers)` });
     const first = seen.get(`${what} ${name}`);
     if (first === undefined) seen.set(`${what} ${name}`, path);
     else problems.push({ path, message: `${what} ${name} is taken by ${first}` });

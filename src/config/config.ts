@@ -11,6 +11,7 @@ export type Config = {
   readonly groups: readonly GroupConfig[];
   readonly trunks: readonly TrunkConfig[];
   readonly ring: { readonly seconds: number; readonly memberSeconds: number };
+  readonly emergencyNumbers: readonly string[];
   readonly features: FeaturesConfig;
   readonly registrar: RegistrarConfig;
   readonly limits: LimitsConfig;
@@ -60,6 +61,7 @@ type MediaConfig = {
   readonly ports: readonly [number, number];
   readonly threads: number;
   readonly nodes?: readonly string[];
+  readonly spool?: string;
   readonly dtmfLog?: string;
 };
 

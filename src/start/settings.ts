@@ -20,7 +20,14 @@ export function seedOf(config: Config, users: readonly UserConfig[]): DirectoryS
 }
 
 /** The switch's part of the configuration. */
-export function switchSettings({ domain, ring, features, limits }: Settings): SwitchSettings {
+export function switchSettings(settings: Settings): SwitchSettings {
+  const { domain, ring, emergencyNumbers, features, limits } = settings;
   const { callsPerSecond, callBurst, calls, callsPerUser } = limits;
-  return { domain, ring, features, limits: { callsPerSecond, callBurst, calls, callsPerUser } };
+  return {
+    domain,
+    ring,
+    emergencyNumbers,
+    features,
+    limits: { callsPerSecond, callBurst, calls, callsPerUser },
+  };
 }

@@ -20,6 +20,7 @@ import { recordCalls } from './features/recording.ts';
 import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
+import { Trunks } from './trunks/trunks.ts';
 
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
   readonly signaling: Signaling;
@@ -57,7 +58,9 @@ export function createCore(parts: CoreParts): Core {
       gone: (call, leg) => rescues.gone(call, leg),
     },
   };
-  const pushing = { directory, bindings, coldRoutes, settings, rings, calls, pushes: new Map() };
+  const { emergencyNumbers } = settings;
+  const trunks = new Trunks({ directory, clock, random: parts.random, emergencyNumbers });
+  const pushing = { directory, bindings, coldRoutes, settings, trunks, rings, calls, pushes: new Map() };
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
@@ -70,6 +73,7 @@ export function createCore(parts: CoreParts): Core {
     bindings,
     coldRoutes,
     settings,
+    trunks,
     context,
     calls,
     rings,

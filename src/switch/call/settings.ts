@@ -7,6 +7,8 @@ export type SwitchSettings = {
     /** How long one member of an `order` group rings. */
     readonly memberSeconds: number;
   };
+  /** Numbers that are always called, over any trunk, whatever stands against it. */
+  readonly emergencyNumbers: readonly string[];
   readonly features: {
     /** Each code with its aliases; an empty list turns it off. */
     readonly codes: {
@@ -50,6 +52,7 @@ export type SwitchSettings = {
 /** What an omitted setting is. */
 export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
   ring: { seconds: 60, memberSeconds: 20 },
+  emergencyNumbers: ['112', '911'],
   features: {
     codes: {
       pull: ['*33'],

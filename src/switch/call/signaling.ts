@@ -1,4 +1,4 @@
-import type { Flow } from '../../stores/index.ts';
+import type { Flow, Gateway, Trunk } from '../../stores/index.ts';
 
 /** SIP header names and values, for what a request or response carries beyond the dialog's own. */
 export type Headers = Readonly<Record<string, string>>;
@@ -86,6 +86,8 @@ export type Route = {
   /** What a Path says that the request has to pass, `proxy` first (RFC 3327 §5.3). */
   readonly path?: readonly string[];
   readonly auth?: { readonly username: string; readonly password: string };
+  /** The gateway of a trunk that it leads to, and how long that may say nothing before it counts as failed. */
+  readonly gateway?: { readonly trunk: Trunk; readonly gateway: Gateway; readonly patienceMs?: number };
 };
 
 export type Invitation = { readonly route: Route; readonly sdp: string; readonly headers: Headers };

@@ -1,11 +1,12 @@
-import type { Binding, Device, DirectoryStore, Group, User } from '../../stores/index.ts';
+import type { Binding, Destination, Device, DirectoryStore, Group, User } from '../../stores/index.ts';
 import type { Endpoint, Identity } from '../call/endpoint.ts';
 import type { Target } from '../call/ring.ts';
 import type { SwitchSettings } from '../call/settings.ts';
-import type { Refusal } from '../call/signaling.ts';
+import type { InviteFailure, Refusal } from '../call/signaling.ts';
 import { deviceById } from '../directory/index.ts';
 import { onePerPhone, routeTo, uriParts } from '../registrar/index.ts';
-import { isOutsideNumber, routeOverTrunk } from '../trunks/trunks.ts';
+import type { OutsideAsk } from '../trunks/outside-routes.ts';
+import { goesOn, type Trunks } from '../trunks/trunks.ts';
 import { ringersOf, type ColdParts } from './cold.ts';
 
 /** One round of ringing: whoever it names, for so long. */
@@ -17,6 +18,8 @@ export type Stage = {
   targets(): readonly Target[];
   /** The target that a device is which registers while it rings; none when it is not meant. */
   late(binding: Binding): Target | undefined;
+  /** Whether the next round rings after this one failed so; always where it is left out. */
+  readonly goesOn?: (failure: InviteFailure) => boolean;
 };
 
 /** Where a call rings, and why. */
@@ -28,38 +31,70 @@ export type RingPlan = {
   readonly decision: string;
 };
 
-export type PlanParts = ColdParts & { readonly settings: SwitchSettings };
+/** What a dialled string is: somebody or something of the directory, or a number of the telephone network. */
+export type Place = Destination | ({ readonly kind: 'outside' } & OutsideAsk);
+
+export type PlanParts = ColdParts & {
+  readonly settings: SwitchSettings;
+  readonly trunks: Pick<Trunks, 'outsideRoutes' | 'isEmergency'>;
+};
+
+type Ringing = {
+  /** The device that calls does not ring itself. */
+  readonly caller: Endpoint | undefined;
+  /** A call that is there already goes to another device of its user: not a new one, which cold routes direct. */
+  readonly flip?: boolean;
+};
 
 const unknown: Refusal = { status: 404, reason: 'No such extension or number' };
 const incomplete: Refusal = { status: 484, reason: 'Number incomplete' };
 const maxNumberHops = 5;
 
-export const isRefusal = (plan: RingPlan | Refusal): plan is Refusal => 'status' in plan;
+export const isRefusal = <T extends object>(found: T | Refusal): found is Refusal => 'status' in found;
 
-/** Where a dialled string leads within a domain, for this caller; or why it leads nowhere. */
-export function planFor(
+/** What a dialled string leads to for this caller, or why it leads nowhere. */
+export function placeOf(
   parts: PlanParts,
-  call: {
-    readonly domain: string;
-    readonly dialled: string;
-    readonly caller: Endpoint | undefined;
-    /** A call that is there already goes to another device of its user: not a new one, which cold routes direct. */
-    readonly flip?: boolean;
-  },
-): RingPlan | Refusal {
-  const { domain, caller } = call;
-  if (call.dialled === '') return incomplete;
-  let dialled = call.dialled;
+  call: { readonly domain: string; readonly dialled: string; readonly caller: Endpoint | undefined },
+): Place | Refusal {
+  const { domain, dialled, caller } = call;
+  if (dialled === '') return incomplete;
+  const emergency = caller?.kind === 'device' && parts.trunks.isEmergency(dialled);
+  const destination = emergency ? undefined : parts.directory.resolve(domain, dialled);
+  if (destination !== undefined) return destination;
+  // Never from one trunk to another, unless somebody's forwarding says so.
+  return caller?.kind === 'device' ? { kind: 'outside', domain, number: dialled } : unknown;
+}
+
+/** Whom a public number stands for in the end; the place itself where it is no number. */
+export function behind(parts: PlanParts, place: Place, caller: Endpoint | undefined): Place | Refusal {
+  let at = place;
   for (let hop = 0; hop < maxNumberHops; hop++) {
-    const destination = parts.directory.resolve(domain, dialled);
-    if (destination === undefined) return outside(parts, domain, dialled, caller);
-    if (destination.kind === 'number') dialled = destination.number.target;
-    else if (destination.kind === 'user') return ofUser(parts, destination.user, caller, call.flip);
-    else if (destination.kind === 'device')
-      return ofDevice(parts, destination.device, destination.user, caller);
-    else return ofGroup(parts, destination.group, caller);
+    if (at.kind !== 'number') return at;
+    const { domain, target } = at.number;
+    const next = placeOf(parts, { domain, dialled: target, caller });
+    if (isRefusal(next)) return next;
+    at = next;
   }
   return unknown;
+}
+
+/** Where a dialled string leads within a domain, for this caller; or why it leads nowhere. No rules are asked. */
+export function planFor(
+  parts: PlanParts,
+  call: Ringing & { readonly domain: string; readonly dialled: string },
+): RingPlan | Refusal {
+  const place = placeOf(parts, call);
+  const end = isRefusal(place) ? place : behind(parts, place, call.caller);
+  return isRefusal(end) ? end : ringPlan(parts, end, call);
+}
+
+/** How a place rings when no rule has anything to say. */
+export function ringPlan(parts: PlanParts, place: Place, ringing: Ringing): RingPlan | Refusal {
+  if (place.kind === 'user') return ofUser(parts, place.user, ringing);
+  if (place.kind === 'device') return ofDevice(parts, place.device, place.user, ringing);
+  if (place.kind === 'group') return ofGroup(parts, place.group, ringing);
+  return place.kind === 'outside' ? outside(parts, place) : unknown;
 }
 
 const identity = (domain: string, number: string, name: string): Identity => ({
@@ -106,7 +141,7 @@ export function endpointOf(
   return device === undefined || user === undefined ? undefined : { kind: 'device', user, device, binding };
 }
 
-function ofUser(parts: PlanParts, user: User, caller: Endpoint | undefined, flip = false): RingPlan {
+function ofUser(parts: PlanParts, user: User, { caller, flip = false }: Ringing): RingPlan {
   const own = caller?.kind === 'device' && caller.user.id === user.id;
   const { cold, now, meant } = ringersOf(parts, user, flip && own);
   return {
@@ -127,7 +162,7 @@ function ofUser(parts: PlanParts, user: User, caller: Endpoint | undefined, flip
   };
 }
 
-function ofDevice(parts: PlanParts, device: Device, user: User, caller: Endpoint | undefined): RingPlan {
+function ofDevice(parts: PlanParts, device: Device, user: User, { caller }: Ringing): RingPlan {
   const { bindings, settings } = parts;
   return {
     callee: identity(user.domain, device.extension, user.name),
@@ -144,7 +179,7 @@ function ofDevice(parts: PlanParts, device: Device, user: User, caller: Endpoint
   };
 }
 
-function ofGroup(parts: PlanParts, group: Group, caller: Endpoint | undefined): RingPlan {
+function ofGroup(parts: PlanParts, group: Group, { caller }: Ringing): RingPlan {
   const { directory, bindings, settings } = parts;
   const members = directory.membersOf(group);
   const users = new Map(
@@ -180,32 +215,25 @@ function ofGroup(parts: PlanParts, group: Group, caller: Endpoint | undefined): 
   };
 }
 
-/** A number of the telephone network, for the domain's own callers; never from one trunk to another. */
-function outside(
-  parts: PlanParts,
-  domain: string,
-  number: string,
-  caller: Endpoint | undefined,
-): RingPlan | Refusal {
-  const trunk = parts.directory.trunks(domain)[0];
-  if (trunk === undefined || caller?.kind !== 'device' || !isOutsideNumber(number)) return unknown;
-  const target: Target = {
-    endpoint: { kind: 'trunk', trunk, number, name: '' },
-    route: routeOverTrunk(trunk, number),
-  };
+/** A number of the telephone network: each gateway that leads there rings after the one before has failed. */
+function outside(parts: PlanParts, ask: Extract<Place, { kind: 'outside' }>): RingPlan | Refusal {
+  const targets = parts.trunks.outsideRoutes(ask);
+  if (targets.length === 0) return unknown;
+  const names = new Set(
+    targets.flatMap(({ endpoint }) => (endpoint.kind === 'trunk' ? [endpoint.trunk.name] : [])),
+  );
   return {
-    callee: identity(domain, number, ''),
+    callee: identity(ask.domain, ask.number, ''),
     meantFor: [],
-    decision: `outside number over trunk ${trunk.name}`,
-    stages: [
-      {
-        seconds: parts.settings.ring.seconds,
-        declineEndsAll: true,
-        patient: false,
-        targets: () => [target],
-        late: () => undefined,
-      },
-    ],
+    decision: `outside number over trunk ${[...names].join(', then ')}`,
+    stages: targets.map((target) => ({
+      seconds: parts.settings.ring.seconds,
+      declineEndsAll: true,
+      patient: false,
+      targets: () => [target],
+      late: () => undefined,
+      goesOn,
+    })),
   };
 }
 

@@ -1,5 +1,58 @@
+import type { Clock, Random } from '../../base/index.ts';
 import type { DirectoryStore, Flow, Trunk } from '../../stores/index.ts';
-import type { Route } from '../call/signaling.ts';
+import type { InviteFailure } from '../call/signaling.ts';
+import { Gateways } from './gateways.ts';
+import { isOutsideNumber, NumberForms } from './number-form.ts';
+import { outsideRoutes, type OutsideAsk, type OutsideTarget } from './outside-routes.ts';
+
+export type TrunkParts = {
+  readonly directory: DirectoryStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Numbers that are always called, over any trunk. */
+  readonly emergencyNumbers: readonly string[];
+};
+
+/** The gateways to the telephone network: which way a number goes out, and who a call comes from. */
+export class Trunks {
+  readonly gateways: Gateways;
+  readonly forms = new NumberForms();
+  readonly #parts: TrunkParts;
+
+  constructor(parts: TrunkParts) {
+    this.#parts = parts;
+    this.gateways = new Gateways(parts.clock);
+  }
+
+  /** Whether it is an emergency number, which passes every limit and policy. */
+  isEmergency(dialled: string): boolean {
+    return this.#parts.emergencyNumbers.includes(dialled);
+  }
+
+  /**
+   * All ways to an outside number, to be rung one after the other while `goesOn` says so of the failure before. Empty when
+   * no trunk takes it. Who may call outside is for the caller of this to know: calls from one trunk go to another one
+   * only when a user's forwarding says so.
+   */
+  outsideRoutes(ask: OutsideAsk): readonly OutsideTarget[] {
+    const emergency = ask.emergency ?? this.isEmergency(ask.number);
+    if (!emergency && !isOutsideNumber(ask.number)) return [];
+    const { directory, random } = this.#parts;
+    return outsideRoutes(
+      { directory, random, gateways: this.gateways, forms: this.forms },
+      { ...ask, emergency },
+    );
+  }
+}
+
+/**
+ * Whether a failure is the gateway's and not the called person's, so that another gateway may do better: no answer to the
+ * request, a server that cannot (RFC 3261 §21.5), or credentials of ours that it does not take.
+ */
+export const goesOn = ({ status, undelivered }: InviteFailure): boolean =>
+  undelivered === true ||
+  [401, 407, 408, 430].includes(status) ||
+  (status >= 500 && status < 600 && status !== 501 && status !== 505 && status !== 513);
 
 /** The trunk that a request comes from: by its source address and port, which nobody else is given. */
 export function trunkAt(directory: DirectoryStore, source: Flow): Trunk | undefined {
@@ -9,18 +62,3 @@ export function trunkAt(directory: DirectoryStore, source: Flow): Trunk | undefi
         return trunk;
   return undefined;
 }
-
-/** The way to an outside number over a trunk. */
-export function routeOverTrunk(trunk: Trunk, number: string): Route {
-  const { username, password } = trunk;
-  const host = trunk.host.includes(':') && !trunk.host.startsWith('[') ? `[${trunk.host}]` : trunk.host;
-  const transport = trunk.transport === 'udp' ? '' : `;transport=${trunk.transport}`;
-  const user = encodeURIComponent(number).replaceAll('%2B', '+');
-  return {
-    uri: `sip:${user}@${host}:${trunk.port}${transport}`,
-    ...(username === undefined || password === undefined ? {} : { auth: { username, password } }),
-  };
-}
-
-/** Digits as people dial an outside number; anything else is a mistake. */
-export const isOutsideNumber = (dialled: string): boolean => /^\+?\d{3,20}$/.test(dialled);
