@@ -47,6 +47,15 @@ export {
   type Trunk,
   type User,
 } from './directory-store.ts';
+export {
+  trunkDefaults,
+  type CallerIdHeader,
+  type Gateway,
+  type NumberForm,
+  type TrunkCallerId,
+  type TrunkInbound,
+  type TrunkRoute,
+} from './trunk.ts';
 export { MemoryAuditStore } from './memory/audit-store.ts';
 export { MemoryRecordStore } from './memory/record-store.ts';
 export { MemoryBindingStore } from './memory/binding-store.ts';
@@ -54,6 +63,7 @@ export { MemoryDirectoryStore } from './memory/directory-store.ts';
 export { MemoryRoutingStore } from './memory/routing-store.ts';
 export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
 export { openColdRouteStore } from './sql/cold-route-store.ts';
+export { Journal, type JournalOptions } from './journal/journal.ts';
 export { Outbox } from './outbox.ts';
 export type {
   CallRecord,
@@ -63,7 +73,6 @@ export type {
   RecordQuery,
   RecordStore,
 } from './records-store.ts';
-export { Journal, type JournalOptions } from './journal/journal.ts';
 export { SqlAuditStore } from './sql/audit-store.ts';
 export { openDatabase } from './sql/database.ts';
 export { SqlRecordStore } from './sql/record-store.ts';
