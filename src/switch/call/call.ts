@@ -189,7 +189,8 @@ export class Call {
   legEnded(leg: Leg, reason: Reason | undefined): void {
     if (!leg.over(reason)) return;
     const party = this.partyOf(leg);
-    if (party === undefined || this.phase === 'ended') return;
+    if (party === undefined) return this.ringing?.left(leg);
+    if (this.phase === 'ended') return;
     if (party.next === leg) party.next = undefined;
     else this.#speakerEnded(party, leg, reason);
   }

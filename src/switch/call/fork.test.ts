@@ -127,12 +127,112 @@ describe('fork', () => {
     assert.equal(best(408, 480), 480);
   });
 
+  describe('who has to confirm (S2-27, S2-28)', () => {
+    const asked = (branch: string): ForkEvent => ({ kind: 'answered', branch, confirm: true });
+    const says = (branch: string, yes: boolean): ForkEvent => ({ kind: 'confirmed', branch, yes });
+    const over: ForkEvent = {
+      kind: 'time-up',
+      reason: { cause: 408, text: 'No answer' },
+      failure: failure(480),
+    };
+
+    it('ringing -> answered -> ringing (ask; the others ring on)', () => {
+      const { fork, effects } = run([...join('a', 'b'), asked('a')]);
+      assert.equal(fork.phase, 'ringing');
+      assert.deepEqual(effects.slice(2), [{ do: 'ask', branch: 'a' }]);
+    });
+
+    it('confirming -> confirmed -> won (cancel the rest)', () => {
+      const { fork, effects } = run([...join('a', 'b'), asked('a'), says('a', true)]);
+      assert.equal(fork.phase, 'won');
+      assert.deepEqual(effects.slice(3), [
+        { do: 'win', branch: 'a' },
+        { do: 'cancel', branch: 'b', reason: answeredElsewhere },
+      ]);
+    });
+
+    it('confirming -> not confirmed -> released, and lost when nobody is left', () => {
+      const one = run([...join('a', 'b'), asked('a'), says('a', false)]);
+      assert.equal(one.fork.phase, 'ringing');
+      assert.equal(one.effects.at(-1)?.do, 'release');
+      const last = run([...join('a'), asked('a'), says('a', false)]);
+      assert.deepEqual(
+        last.effects.slice(2).map((e) => e.do),
+        ['release', 'lose'],
+      );
+    });
+
+    it('somebody else answers meanwhile: who was asked gets a BYE, and a yes comes too late', () => {
+      const { effects } = run([...join('a', 'b'), asked('a'), answered('b'), says('a', true)]);
+      assert.deepEqual(effects.slice(3), [
+        { do: 'win', branch: 'b' },
+        { do: 'release', branch: 'a', reason: answeredElsewhere },
+      ]);
+    });
+
+    it('it hangs up while it is asked: failed, like a phone that declines', () => {
+      const { fork } = run([...join('a'), asked('a'), failed('a', 480)]);
+      assert.equal(fork.phase, 'lost');
+    });
+
+    it('time is up while somebody is asked: the rest is cancelled, the answer is waited for, nobody joins', () => {
+      const { fork, effects } = run([...join('a', 'b'), asked('a'), over, ...join('late')]);
+      assert.equal(fork.phase, 'ringing');
+      assert.deepEqual(
+        effects.slice(3).map((e) => e.do),
+        ['cancel'],
+      );
+      assert.equal(run([says('a', true)], fork).fork.phase, 'won');
+      assert.equal(run([says('a', false)], fork).fork.phase, 'lost');
+    });
+
+    it('time is up and nobody is asked: lost', () => {
+      const { effects } = run([...join('a'), over]);
+      assert.deepEqual(
+        effects.slice(1).map((e) => e.do),
+        ['cancel', 'lose'],
+      );
+    });
+  });
+
+  it('one branch has rung for its own time: cancelled, the others go on', () => {
+    const giveUp = (branch: string): ForkEvent => ({
+      kind: 'give-up',
+      branch,
+      reason: { cause: 408, text: 'No answer' },
+    });
+    const { fork, effects } = run([...join('a', 'b'), giveUp('a')]);
+    assert.equal(fork.phase, 'ringing');
+    assert.equal(effects.at(-1)?.do, 'cancel');
+    assert.equal(run([giveUp('b')], fork).fork.phase, 'lost');
+  });
+
+  it('nobody is left and somebody is expected: it goes on until that one has failed as well', () => {
+    const expect = (count: number): ForkEvent => ({ kind: 'expect', count });
+    const { fork } = run([expect(1), ...join('a'), failed('a', 486)]);
+    assert.equal(fork.phase, 'ringing');
+    assert.equal(run([expect(-1)], fork).fork.phase, 'lost');
+    const came = run([...join('b'), expect(-1)], fork).fork;
+    assert.equal(came.phase, 'ringing');
+    assert.deepEqual(run([failed('b', 480)], came).effects.at(-1), { do: 'lose', failure: failure(486) });
+  });
+
+  it('S2-29 where no sound may be heard before the answer, a 183 with some is a 180', () => {
+    const { effects } = run([...join('a'), rings('a', 183, true)], startFork(true, false));
+    assert.deepEqual(effects.slice(1), [{ do: 'announce' }]);
+  });
+
   it('whatever happens: one outcome, at most one winner, every other answer released', () => {
     const branch = fc.constantFrom('a', 'b', 'c', 'd');
     const event: fc.Arbitrary<ForkEvent> = fc.oneof(
       branch.map((b): ForkEvent => ({ kind: 'join', branch: b })),
       fc.tuple(branch, fc.constantFrom(100, 180, 183), fc.boolean()).map(([b, s, sdp]) => rings(b, s, sdp)),
       branch.map(answered),
+      branch.map((b): ForkEvent => ({ kind: 'answered', branch: b, confirm: true })),
+      fc.tuple(branch, fc.boolean()).map(([b, yes]): ForkEvent => ({ kind: 'confirmed', branch: b, yes })),
+      branch.map((b): ForkEvent => ({ kind: 'give-up', branch: b, reason: answeredElsewhere })),
+      fc.constantFrom(1, -1).map((count): ForkEvent => ({ kind: 'expect', count })),
+      fc.constant<ForkEvent>({ kind: 'time-up', reason: answeredElsewhere, failure: failure(480) }),
       fc.tuple(branch, fc.constantFrom(302, 404, 408, 486, 487, 503, 603)).map(([b, s]) => failed(b, s)),
       fc.constant(stop),
     );
@@ -147,7 +247,8 @@ describe('fork', () => {
           if (e.do === 'release' || e.do === 'cancel') assert.ok(!winners.includes(e.branch));
         }
         if (fork.phase !== 'ringing')
-          for (const [, state] of fork.branches) assert.ok(state !== 'calling' && state !== 'ringing');
+          for (const [, state] of fork.branches)
+            assert.ok(state !== 'calling' && state !== 'ringing' && state !== 'confirming');
       }),
     );
   });

@@ -26,6 +26,8 @@ export class Leg implements MediaParty {
   /** While it rings: the dialog that its 180 began. */
   early: DialogId | undefined;
   state: 'ringing' | 'active' | 'ended' = 'ringing';
+  /** A rule forwarded the call to it. */
+  forwarded: 'inside' | 'outside' | undefined;
   readonly #clock: Clock;
   readonly #startedAt: number;
   #answeredAt: number | undefined;
@@ -94,6 +96,7 @@ export class Leg implements MediaParty {
       party: this.side,
       ...who,
       state: this.state,
+      ...(this.forwarded === undefined ? {} : { forwarded: this.forwarded }),
       startedAt: this.#startedAt,
       ...(this.#answeredAt === undefined ? {} : { answeredAt: this.#answeredAt }),
       ...(this.#endedAt === undefined ? {} : { endedAt: this.#endedAt }),

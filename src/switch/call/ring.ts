@@ -8,11 +8,31 @@ import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from 
 import { callerHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
 import { mediaRefusal, type MediaParty, type Offering } from './media-session.ts';
-import { withDirection } from './session-description.ts';
+import { standInFor, withDirection } from './session-description.ts';
 import type { Dialog, Headers, InviteFailure, Outgoing, Reason, Route } from './signaling.ts';
 
 /** One contact to ring. */
-export type Target = { readonly endpoint: Endpoint; readonly route: Route };
+export type Target = {
+  readonly endpoint: Endpoint;
+  readonly route: Route;
+  /** Who answers there has to say that it will take the call: an outside party may be a machine. */
+  readonly confirm?: boolean;
+  /** How long this one rings; as long as the others where it is left out. */
+  readonly seconds?: number;
+  /** As whom it sees the caller, where that is not the caller itself; and what it is told besides. */
+  readonly caller?: Identity;
+  /** How it is told of the caller, where that is not for everybody: a trunk has a format of its own. */
+  readonly callerHeaders?: (caller: Identity) => Headers;
+  readonly headers?: Headers;
+  /** A rule forwarded the call there. */
+  readonly forwarded?: Forwarded;
+};
+
+/** Whether a leg exists because a call was forwarded, and whether that led out of the system. */
+export type Forwarded = 'inside' | 'outside';
+
+/** A question put to who answered a leg. `stop` ends it where nobody wants to know any more. */
+export type Asking = { readonly answer: Promise<boolean>; stop(): void };
 
 export type RingOptions = {
   /** The party that the targets ring for; the winner's leg is to speak for it. */
@@ -33,20 +53,49 @@ export type RingOptions = {
   readonly undelivered?: (binding: Binding) => void;
   /** The first 180, and the SDP of early media. */
   readonly announce: () => void;
-  readonly earlyMedia: (sdp: string, leg: Leg) => void;
+  /** Without it no sound of who rings reaches the caller, who is told that it rings. */
+  readonly earlyMedia?: (sdp: string, leg: Leg) => void;
+  /** Asks who answered to confirm; without it nobody is asked, and who should be is not rung. */
+  readonly ask?: (leg: Leg) => Asking;
 };
 
 export type RingOutcome =
-  { readonly kind: 'won'; readonly leg: Leg } | { readonly kind: 'lost'; readonly failure: InviteFailure };
+  | {
+      readonly kind: 'won';
+      readonly leg: Leg;
+      /** With whom the media engine has connected the leg until now, where it had to confirm. */
+      readonly standIn?: MediaParty;
+    }
+  | {
+      readonly kind: 'lost';
+      readonly failure: InviteFailure;
+      /** Whether any of them rang, as far as it told. */
+      readonly rang: boolean;
+    };
 
 type Branch = {
   readonly leg: Leg;
   readonly target: Target | undefined;
   /** Which of `ways` it was offered. */
   readonly way: number;
+  /** Of a branch that has to confirm: who the media engine takes for the caller until then. */
+  readonly standIn: MediaParty | undefined;
   outgoing: Outgoing | undefined;
   earlySdp: string | undefined;
+  asking: Asking | undefined;
+  timer: Timer | undefined;
 };
+
+const fresh = (leg: Leg, target: Target | undefined): Branch => ({
+  leg,
+  target,
+  way: 0,
+  standIn: undefined,
+  outgoing: undefined,
+  earlySdp: undefined,
+  asking: undefined,
+  timer: undefined,
+});
 
 const bindingOf = (endpoint: Endpoint): Binding | undefined =>
   endpoint.kind === 'device' ? endpoint.binding : undefined;
@@ -55,6 +104,8 @@ const markOf = ({ route }: Target): string => `${route.uri} ${route.proxy ?? ''}
 
 const connectionLost: Reason = { cause: 480, text: 'Connection lost' };
 const noAnswer: Reason = { cause: 408, text: 'No answer' };
+const unanswered: InviteFailure = { status: 480, reason: 'No answer', contacts: [] };
+const hungUp: InviteFailure = { status: 480, reason: 'Not confirmed', contacts: [] };
 const maxBranches = 64;
 
 /**
@@ -85,6 +136,8 @@ export class Ring {
   readonly #timer: Timer;
   readonly #mediaBranch: string;
   #fork: Fork;
+  #rang = false;
+  readonly #later = new Set<Timer>();
   readonly #offers = new Map<string, Promise<string>>();
   #settle: (outcome: RingOutcome) => void = () => undefined;
 
@@ -92,13 +145,13 @@ export class Ring {
     const { clock, random } = call.context;
     this.#call = call;
     this.#options = options;
-    this.#fork = startFork(options.declineEndsAll);
+    this.#fork = startFork(options.declineEndsAll, options.earlyMedia !== undefined);
     this.#mediaBranch = random.hex(8);
     this.result = new Promise((resolve) => {
       this.#settle = resolve;
     });
     this.#timer = clock.after(options.seconds * 1000, () =>
-      this.stop(noAnswer, { status: 480, reason: 'No answer', contacts: [] }),
+      this.#step({ kind: 'time-up', reason: noAnswer, failure: unanswered }),
     );
   }
 
@@ -116,17 +169,37 @@ export class Ring {
   /** Adds a contact; one that rings already is left alone. */
   join(target: Target): void {
     const mark = markOf(target);
+    if (target.confirm === true && this.#options.ask === undefined) return;
     if (!this.open || this.#contacts.has(mark) || this.#branches.size >= maxBranches) return;
     if (this.#ringsAlready(target)) return;
     this.#contacts.add(mark);
     this.#add(target, 0);
   }
 
+  /** Contacts that join after so long: until then the ring goes on, although nobody may be ringing. */
+  joinAfter(ms: number, targets: () => readonly Target[]): void {
+    this.#step({ kind: 'expect', count: 1 });
+    const timer = this.#call.context.clock.after(ms, () => {
+      this.#later.delete(timer);
+      for (const target of targets()) this.join(target);
+      this.#step({ kind: 'expect', count: -1 });
+    });
+    this.#later.add(timer);
+  }
+
   #add(target: Target, way: number): void {
+    const { clock, random } = this.#call.context;
     const leg = this.#call.newLeg(this.#options.party, target.endpoint);
+    leg.forwarded = target.forwarded;
     const family = familyAt(target.endpoint) === 'IP6' ? '6' : '';
-    leg.branch = `${this.#mediaBranch}${family}${way === 0 ? '' : `w${way}`}`;
-    this.#branches.set(leg.id, { leg, target, way, outgoing: undefined, earlySdp: undefined });
+    const standIn =
+      target.confirm === true ? { tag: random.hex(8), sdp: standInFor(this.#options.from.sdp) } : undefined;
+    // Who must confirm is connected with nobody else meanwhile, and so has an offer of its own.
+    if (standIn === undefined) leg.branch = `${this.#mediaBranch}${family}${way === 0 ? '' : `w${way}`}`;
+    const { seconds } = target;
+    const giveUp = () => this.#step({ kind: 'give-up', branch: leg.id, reason: noAnswer });
+    const timer = seconds === undefined ? undefined : clock.after(seconds * 1000, giveUp);
+    this.#branches.set(leg.id, { ...fresh(leg, target), way, standIn, timer });
     this.#step({ kind: 'join', branch: leg.id });
   }
 
@@ -160,10 +233,18 @@ export class Ring {
   /** A device called in to take what rings. It answers like any other branch, and wins if nobody has yet. */
   take(leg: Leg): boolean {
     if (!this.open) return false;
-    this.#branches.set(leg.id, { leg, target: undefined, way: 0, outgoing: undefined, earlySdp: undefined });
+    this.#branches.set(leg.id, fresh(leg, undefined));
     this.#step({ kind: 'join', branch: leg.id });
     this.#step({ kind: 'answered', branch: leg.id });
     return this.#fork.branches.get(leg.id) === 'won';
+  }
+
+  /** Who was asked to confirm has hung up. */
+  left(leg: Leg): void {
+    const branch = this.#branches.get(leg.id);
+    if (branch === undefined) return;
+    this.#unask(branch);
+    this.#step({ kind: 'failed', branch: leg.id, failure: hungUp });
   }
 
   stop(reason: Reason, failure: InviteFailure): void {
@@ -173,20 +254,53 @@ export class Ring {
   #step(event: ForkEvent): void {
     const [fork, effects] = stepFork(this.#fork, event);
     this.#fork = fork;
-    if (fork.phase !== 'ringing') this.#timer.cancel();
+    if (fork.phase !== 'ringing') this.#stopTimers();
     for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #stopTimers(): void {
+    this.#timer.cancel();
+    for (const timer of this.#later) timer.cancel();
+    for (const { timer } of this.#branches.values()) timer?.cancel();
   }
 
   #carryOut(effect: ForkEffect): void {
     const { announce, earlyMedia } = this.#options;
     if (effect.do === 'announce') return announce();
-    if (effect.do === 'lose') return this.#settle({ kind: 'lost', failure: effect.failure });
+    if (effect.do === 'lose')
+      return this.#settle({ kind: 'lost', failure: effect.failure, rang: this.#rang });
     const branch = this.#branches.get(effect.branch);
     if (branch === undefined) return;
     if (effect.do === 'invite') void this.#invite(branch);
-    else if (effect.do === 'early-media') earlyMedia(branch.earlySdp ?? '', branch.leg);
-    else if (effect.do === 'win') this.#settle({ kind: 'won', leg: branch.leg });
+    else if (effect.do === 'early-media') earlyMedia?.(branch.earlySdp ?? '', branch.leg);
+    else if (effect.do === 'ask') void this.#ask(branch);
+    else if (effect.do === 'win') this.#won(branch);
     else this.#end(branch, effect.reason);
+  }
+
+  #won({ leg, standIn }: Branch): void {
+    this.#settle({ kind: 'won', leg, ...(standIn === undefined ? {} : { standIn }) });
+  }
+
+  /** Lets who answered hear the question, and nobody else; the others ring on. */
+  async #ask(branch: Branch): Promise<void> {
+    const { leg, standIn } = branch;
+    let yes = false;
+    try {
+      if (standIn !== undefined) await this.#call.media.answer(standIn, leg.branch, leg);
+      if (leg.state === 'active') branch.asking = this.#options.ask?.(leg);
+      yes = (await branch.asking?.answer) ?? false;
+    } catch (error) {
+      this.#call.log.warn({ error: String(error) }, 'not to be asked');
+    }
+    this.#step({ kind: 'confirmed', branch: leg.id, yes });
+  }
+
+  /** Nobody wants to know any more, and what was made for the question goes. */
+  #unask({ asking, leg, standIn }: Branch): void {
+    asking?.stop();
+    if (standIn === undefined) return;
+    for (const tag of [leg.tag, standIn.tag]) void this.#call.media.release(tag);
   }
 
   /** A CANCEL, or a BYE where the answer was there first. */
@@ -194,14 +308,17 @@ export class Ring {
     if (branch.leg.dialog === undefined) {
       branch.leg.over(reason);
       branch.outgoing?.cancel(reason);
-    } else branch.leg.end(reason);
+    } else {
+      this.#unask(branch);
+      branch.leg.end(reason);
+    }
   }
 
   async #invite(branch: Branch): Promise<void> {
     const { target, leg } = branch;
     if (target === undefined) return;
     try {
-      leg.local = await this.#sharedOffer(leg, branch.way);
+      leg.local = await this.#offerTo(branch);
     } catch (error) {
       this.#call.log.warn({ error: String(error) }, 'no offer from the media engine');
       return this.#failed(branch, { ...mediaRefusal(error), contacts: [] });
@@ -225,12 +342,22 @@ export class Ring {
         provisional: ({ status, sdp, dialog }) => {
           branch.earlySdp = sdp;
           leg.early = dialog ?? leg.early;
+          if (status > 100) this.#rang = true;
           this.#step({ kind: 'provisional', branch: leg.id, status, sdp: sdp !== undefined });
         },
         answered: (dialog, sdp) => this.#answered(branch, dialog, sdp),
         failed: (failure) => this.#failed(branch, failure),
       },
     );
+  }
+
+  #offerTo({ leg, way, standIn }: Branch): Promise<string> {
+    if (standIn === undefined) return this.#sharedOffer(leg, way);
+    const family = familyAt(leg.endpoint);
+    return this.#call.media.offer(standIn, leg.branch, {
+      ...ways[way],
+      ...(family === undefined ? {} : { family }),
+    });
   }
 
   /** One offer serves all of an address family: the winner alone is connected. */
@@ -250,14 +377,15 @@ export class Ring {
     return offer;
   }
 
-  #headers({ endpoint }: Target): Headers {
+  #headers({ endpoint, caller, callerHeaders: own, headers: more }: Target): Headers {
     const { party, callee = party.identity, maxForwards, headers } = this.#options;
-    const far = this.#call.other(party).identity;
+    const far = caller ?? this.#call.other(party).identity;
     return {
-      ...callerHeaders(far, endpoint.kind, callee),
+      ...(own?.(far) ?? callerHeaders(far, endpoint.kind, callee)),
       'Max-Forwards': String(maxForwards),
       ...capabilities,
       ...headers,
+      ...more,
     };
   }
 
@@ -268,8 +396,9 @@ export class Ring {
       // It answered while our CANCEL was on its way: it has a dialog, and gets a BYE by the fork's word.
       leg.state = 'ringing';
     }
+    this.#rang = true;
     this.#call.establish(leg, dialog);
-    this.#step({ kind: 'answered', branch: leg.id });
+    this.#step({ kind: 'answered', branch: leg.id, confirm: branch.standIn !== undefined });
   }
 
   #failed(branch: Branch, failure: InviteFailure): void {

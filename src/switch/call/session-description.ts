@@ -256,3 +256,16 @@ export const announcerOffer = [
   'a=sendonly',
   '',
 ].join('\r\n');
+
+/**
+ * Who stands in for somebody towards a device that is yet to be connected with them: the same codecs, and no address, so
+ * that nothing which the device says can be heard there.
+ */
+export function standInFor(sdp: string): string {
+  const section = audio(sdp);
+  const kept = section.filter((line) => /^a=(rtpmap|fmtp|ptime):/.test(line));
+  if (payloadTypes(section).length === 0) return placeholderOffer;
+  const head = `m=audio 9 RTP/AVP ${payloadTypes(section).join(' ')}`;
+  const session = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=-', 'c=IN IP4 127.0.0.1', 't=0 0'];
+  return print({ session, media: [[head, ...kept, 'a=sendrecv']] });
+}

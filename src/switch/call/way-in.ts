@@ -227,8 +227,10 @@ async function ringInTurn(
     const outcome = await current.result.finally(() => parts.rings.delete(current));
     if (outcome.kind === 'won' || call.phase === 'ended') return outcome;
     best = better(best, outcome.failure);
+    if (stage.goesOn?.(outcome.failure) === false) break;
   }
-  return { kind: 'lost', failure: best ?? { status: 480, reason: 'Not registered', contacts: [] } };
+  const failure = best ?? { status: 480, reason: 'Not registered', contacts: [] };
+  return { kind: 'lost', failure, rang: false };
 }
 
 type Ringing = {

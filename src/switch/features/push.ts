@@ -161,6 +161,7 @@ export class Push {
       // oxlint-disable-next-line no-await-in-loop -- likewise
       if (outcome.kind === 'won') return await this.#handOver(outcome.leg);
       ({ reason } = outcome.failure);
+      if (stage.goesOn?.(outcome.failure) === false) break;
     }
     this.#lost(this.#cancelled ?? (reason === '' ? 'Nobody answered' : reason));
     return false;
