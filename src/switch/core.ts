@@ -2,6 +2,7 @@ import { Emitter } from '../base/index.ts';
 import { Announcements, parseAnnouncement } from './call/announcements.ts';
 import type { Call, CallContext } from './call/call.ts';
 import { CallRate } from './call/call-rate.ts';
+import { userOf } from './call/endpoint.ts';
 import type { CallEvents } from './call/call-view.ts';
 import { Calls } from './call/calls.ts';
 import { watchBindings } from './call/watch-bindings.ts';
@@ -21,6 +22,7 @@ import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 import { Trunks } from './trunks/trunks.ts';
+import { CallRouting, noCalendars, noLookUps } from './routing/call-routing.ts';
 
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
   readonly signaling: Signaling;
@@ -59,6 +61,7 @@ export function createCore(parts: CoreParts): Core {
     },
   };
   const { emergencyNumbers } = settings;
+  const rules = rulesOf(parts, calls);
   const trunks = new Trunks({ directory, clock, random: parts.random, emergencyNumbers });
   const pushing = { directory, bindings, coldRoutes, settings, trunks, rings, calls, pushes: new Map() };
   const keypads = new Keypads(pushing);
@@ -76,6 +79,7 @@ export function createCore(parts: CoreParts): Core {
     trunks,
     context,
     calls,
+    rules,
     rings,
     rate: rateOf(context),
     overload: parts.overload,
@@ -89,6 +93,7 @@ export function createCore(parts: CoreParts): Core {
     calls,
     events: context.events,
     ...callControl(calls, flips, keypads),
+    rules,
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
     dtmfLog: (datagram) => told(datagram, context, keypads, rescues),
     drain: (seconds) => {
@@ -101,6 +106,20 @@ export function createCore(parts: CoreParts): Core {
 
 /** A digit, or what became of a stream. */
 function told(
+/** In a call is who talks, and who calls somebody; not who is being called. */
+function rulesOf(parts: CoreParts, calls: Calls): CallRouting {
+  const calling = (call: Call): string | undefined =>
+    call.caller.leg === undefined ? undefined : userOf(call.caller.leg.endpoint)?.id;
+  return new CallRouting({
+    calendars: noCalendars,
+    lookUps: noLookUps,
+    ...parts,
+    ringSeconds: parts.settings.ring.seconds,
+    inCall: (userId) =>
+      calls.ofUser(userId).some((call) => call.phase === 'talking' || calling(call) === userId),
+  });
+}
+
   datagram: Uint8Array,
   { announcements }: CallContext,
   keypads: Keypads,

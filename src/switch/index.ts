@@ -5,6 +5,7 @@ import type { CallEvents, CallView } from './call/call-view.ts';
 import type { MediaEngine } from './call/media-engine.ts';
 import type { SwitchSettings } from './call/settings.ts';
 import type { Authenticator } from './registrar/index.ts';
+import type { CallRouting, Calendars, LookUps } from './routing/call-routing.ts';
 
 export { createSwitch } from './switch.ts';
 export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
@@ -20,6 +21,9 @@ export type SwitchParts = {
   readonly bindings: BindingStore;
   readonly coldRoutes: ColdRouteStore;
   readonly routing: RoutingStore;
+  /** What rules ask beside the stores; without, nothing is known. */
+  readonly calendars?: Calendars;
+  readonly lookUps?: LookUps;
   readonly authenticator: Authenticator;
   readonly settings: SwitchSettings;
   readonly clock: Clock;
@@ -57,6 +61,8 @@ export interface ColdRoutes {
 export interface Switch {
   readonly events: Emitter<CallEvents>;
   readonly coldRoutes: ColdRoutes;
+  /** What rules come to, and what the policy says of them. */
+  readonly rules: CallRouting;
   /** Live calls, newest first: all of the domain for an administrator, the own ones for a user. */
   listCalls(asker: Asker): readonly CallView[];
   getCall(id: string, asker: Asker): CallView | undefined;

@@ -7,6 +7,7 @@ import {
   type RingPlan,
   type Stage,
 } from '../routing/plan.ts';
+import type { CallRouting } from '../routing/call-routing.ts';
 import { isBareAddress } from '../directory/index.ts';
 import { deliveryFailed, uriParts } from '../registrar/index.ts';
 import { trunkAt } from '../trunks/trunks.ts';
@@ -47,6 +48,7 @@ export type WayInParts = PlanParts & {
   readonly context: CallContext;
   readonly calls: Calls;
   readonly rate: CallRate;
+  readonly rules: CallRouting;
   /** Absent: nothing is refused for being late. */
   readonly overload: Overload | undefined;
   readonly directory: DirectoryStore;

@@ -10,10 +10,12 @@ import type {
   Rule,
   User,
 } from '../../stores/index.ts';
-import { ringersOf, type ColdParts } from './cold.ts';
+import { coldDevice, ringersOf, type ColdParts } from './cold.ts';
+import { explain, type ExplainedStep, type Supposed } from './explain.ts';
 import type { LookUp, RoutingFacts, RuleCaller } from './facts.ts';
 import { NumberReader } from './numbers.ts';
 import { defaultPolicy, ForwardLimits, needsConfirm, permits, type Forwarding } from './policy.ts';
+import type { Rung } from './rung.ts';
 import { TimeZones } from './schedules.ts';
 import { startWalk } from './start-walk.ts';
 import type { Walk } from './walk.ts';
@@ -38,7 +40,13 @@ export type CallRoutingParts = ColdParts & {
   readonly inCall: (userId: string) => boolean;
   readonly calendars: Calendars;
   readonly lookUps: LookUps;
+  /** How long a ringing lasts of which no rule says how long. */
+  readonly ringSeconds: number;
 };
+
+/** Where there are none. */
+export const noCalendars: Calendars = { at: () => undefined };
+export const noLookUps: LookUps = { ask: async () => undefined };
 
 /** A call to be walked through an owner's rules: who calls, at what time (now when absent). */
 export type RoutedCall = { readonly caller: RuleCaller; readonly wall?: number };
@@ -62,6 +70,11 @@ export class CallRouting {
 
   walk(owner: RoutingOwner, call: RoutedCall): Walk {
     return startWalk(this.facts(owner, call), this.routing(owner));
+  }
+
+  /** What would come of a call that has not happened. */
+  explain(supposed: Supposed): Promise<readonly ExplainedStep[]> {
+    return explain(this, supposed, this.#parts.ringSeconds);
   }
 
   policy(domain: string): RoutingPolicy {
@@ -141,6 +154,50 @@ export class CallRouting {
     if (found?.kind === 'number') return { domain, kind: 'number', id: found.number.number };
     if (found?.kind === 'user') return { domain, kind: 'user', id: found.user.id };
     return found?.kind === 'group' ? { domain, kind: 'group', id: found.group.id } : undefined;
+  }
+
+  /** What a number leads to; undefined for other owners. */
+  targetOf({ domain, kind, id }: RoutingOwner): string | undefined {
+    return kind === 'number' ? this.#parts.directory.number(domain, id)?.target : undefined;
+  }
+
+  /** The phones that ring for an owner itself: those of its people, or the one that a cold route names. */
+  whoRingsFor(owner: RoutingOwner): readonly Rung[] {
+    return this.#behind(owner).flatMap((one) => this.#phonesOf(one));
+  }
+
+  /** The phones that ring for something dialled, without anybody's rules; or the outside number that it is. */
+  whoRings(domain: string, dialled: string, confirm = false): readonly Rung[] {
+    const asked = confirm ? { confirm } : {};
+    const found = this.inside(domain, dialled);
+    if (found?.kind === 'device') return this.#phonesOf(found.device).map((rung) => ({ ...rung, ...asked }));
+    const owner = this.ownerOf(domain, dialled);
+    if (owner !== undefined) return this.whoRingsFor(owner).map((rung) => ({ ...rung, ...asked }));
+    const read = this.numbers.read(dialled, this.policy(domain).country);
+    if (read === undefined) return [];
+    const must = confirm || this.needsConfirm(domain, dialled);
+    return [{ to: read.e164, ...(must ? { confirm: true } : {}) }];
+  }
+
+  #phonesOf(one: User | Device): readonly Rung[] {
+    const { directory, bindings } = this.#parts;
+    const user = isDevice(one) ? directory.userById(one.userId) : one;
+    const cold = isDevice(one) ? one : coldDevice(this.#parts, one);
+    const devices = cold === undefined ? directory.devicesOf(one.id) : [cold];
+    const whose = user === undefined ? {} : { user: user.extension };
+    const known = devices.map((device) => ({
+      to: device.extension,
+      ...whose,
+      registered: bindings.ofDevice(device.id).length > 0,
+    }));
+    // Phones that share their user's own name and password have no device of their own.
+    const shared = cold === undefined ? bindings.ofUser(one.id) : [];
+    return [
+      ...known,
+      ...shared
+        .filter(({ deviceId }) => !devices.some(({ id }) => id === deviceId))
+        .map(({ aor }) => ({ to: aor, ...whose, registered: true })),
+    ];
   }
 
   presence(owner: RoutingOwner): ReadonlySet<Presence> {

@@ -1,0 +1,12 @@
+/** Somebody who would ring. */
+export type Rung = {
+  /** A device's extension, or an outside number. */
+  readonly to: string;
+  /** The user whose device it is. */
+  readonly user?: string;
+  readonly registered?: boolean;
+  readonly afterSeconds?: number;
+  readonly seconds?: number;
+  /** Must press 1. */
+  readonly confirm?: boolean;
+};
