@@ -96,6 +96,36 @@ describe('Admission', () => {
     assert.ok(taken.begun * 19 > taken.fresh * 2, JSON.stringify(taken));
   });
 
+  it('RFC 7339 §5.3: lets in little more than is kept further on, and all of it once nothing is refused there', () => {
+    const clock = new VirtualClock();
+    const admission = new Admission({ clock, targetMs: 200 });
+    // Somebody further on who keeps 300 a second, of 1,500 that come.
+    let tokens = 0;
+    const seconds = (count: number, perSecond: number, keeps: number) => {
+      const figures = { kept: 0, refusedBeyond: 0, refused: 0 };
+      for (let i = 0; i < count * perSecond; i++) {
+        clock.advance(1000 / perSecond);
+        tokens = Math.min(20, tokens + keeps / perSecond);
+        if (!admission.admit(false)) figures.refused += 1;
+        else if (tokens >= 1) {
+          tokens -= 1;
+          figures.kept += 1;
+        } else {
+          admission.refusedBeyond();
+          figures.refusedBeyond += 1;
+        }
+      }
+      return figures;
+    };
+    seconds(3, 1500, 300);
+    const { kept, refusedBeyond } = seconds(20, 1500, 300);
+    assert.ok(kept > 300 * 20 * 0.95, `${kept} kept of 6,000`);
+    assert.ok(refusedBeyond < 300 * 20 * 0.35, `${refusedBeyond} refused further on`);
+    seconds(5, 200, 300);
+    assert.equal(admission.limit, Number.POSITIVE_INFINITY);
+    assert.equal(seconds(5, 200, 300).refused, 0);
+  });
+
   it('always lets the floor in', () => {
     const clock = new VirtualClock();
     const admission = new Admission({ clock, targetMs: 50, floor: 10 });

@@ -8,12 +8,16 @@ export type AdmissionOptions = {
   readonly intervalMs?: number;
   /** What is let in at any rate, a second. */
   readonly floor?: number;
+  /** No interval is judged by fewer than this: one that was late by chance says nothing. */
+  readonly fewest?: number;
 };
 
-/** No interval is judged by fewer arrivals than this: one that was late by chance says nothing. */
-const fewest = 3;
 /** Intervals without anything refused after which no limit is needed any more. */
 const calmIntervals = 10;
+/** How much more than is kept further on is let in: who keeps it finds out there what the limit is. */
+const excess = 1.1;
+/** The share by which the limit rises in an interval at most. */
+const fastestRise = 0.1;
 /** The longest that is waited for the effect of a lower limit before it is lowered again. */
 const longestDrainMs = 500;
 
@@ -27,6 +31,7 @@ export class Admission {
   readonly #targetMs: number;
   readonly #intervalMs: number;
   readonly #floor: number;
+  readonly #fewest: number;
   /** What is let in a second; Infinity while there is no limit. */
   #limit = Number.POSITIVE_INFINITY;
   #tokens = 0;
@@ -36,16 +41,20 @@ export class Admission {
   #samples = 0;
   #admitted = 0;
   #refused = 0;
+  #beyond = 0;
+  /** What was let in a second and kept, smoothed; undefined while nothing was refused further on. */
+  #kept: number | undefined;
   #calm = 0;
   /** Until then, what comes out late was let in before the limit was lowered last. */
   #drainedAt = 0;
   #lastArrival: number;
 
-  constructor({ clock, targetMs, intervalMs = 100, floor = 10 }: AdmissionOptions) {
+  constructor({ clock, targetMs, intervalMs = 100, floor = 10, fewest = 3 }: AdmissionOptions) {
     this.#clock = clock;
     this.#targetMs = targetMs;
     this.#intervalMs = intervalMs;
     this.#floor = floor;
+    this.#fewest = fewest;
     const now = clock.now();
     this.#filledAt = now;
     this.#intervalAt = now;
@@ -64,6 +73,12 @@ export class Admission {
     this.#least = Math.min(this.#least, ms);
   }
 
+  /** What was let in was refused further on, by somebody who knows better: little more than is kept there is let in. */
+  refusedBeyond(): void {
+    this.#look();
+    this.#beyond += 1;
+  }
+
   /**
    * Whether one more is let in. `begun` is for what has been worked on before, such as an INVITE that comes back with
    * its credentials: it goes before what is new.
@@ -78,7 +93,7 @@ export class Admission {
     }
     const reserve = this.#limit / 5;
     this.#tokens = Math.min(
-      Math.max(2, this.#limit / 20),
+      Math.max(5, this.#limit / 10),
       this.#tokens + ((now - this.#filledAt) / 1000) * this.#limit,
     );
     this.#filledAt = now;
@@ -103,31 +118,45 @@ export class Admission {
     this.#samples = 0;
     this.#admitted = 0;
     this.#refused = 0;
+    this.#beyond = 0;
   }
 
   #judge(now: number, passed: number): void {
-    const late = this.#samples >= fewest && this.#least > this.#targetMs;
+    const late = this.#samples >= this.#fewest && this.#least > this.#targetMs;
+    const rate = (this.#admitted * 1000) / passed;
     if (late) {
       this.#calm = 0;
       if (now < this.#drainedAt) return;
-      const rate = (this.#admitted * 1000) / passed;
       const share = Math.max(0.6, Math.min(0.9, this.#targetMs / this.#least));
-      if (this.#limit === Number.POSITIVE_INFINITY) this.#filledAt = now;
-      this.#limit = Math.max(this.#floor, Math.min(this.#limit, rate) * share);
-      this.#tokens = Math.min(this.#tokens, 1);
+      this.#lower(Math.min(this.#limit, rate) * share);
       this.#drainedAt = now + Math.min(this.#least, longestDrainMs) + this.#intervalMs;
-      return;
-    }
+    } else if (this.#beyond > 0) {
+      const kept = rate - (this.#beyond * 1000) / passed;
+      this.#kept = this.#kept === undefined ? kept : this.#kept + (kept - this.#kept) / 4;
+      this.#calm = 0;
+      this.#lower(Math.min(this.#limit, this.#kept * excess));
+    } else this.#rise();
+  }
+
+  #lower(limit: number): void {
+    if (this.#limit === Number.POSITIVE_INFINITY) this.#filledAt = this.#clock.now();
+    this.#limit = Math.max(this.#floor, limit);
+    this.#tokens = Math.min(this.#tokens, 1);
+  }
+
+  #rise(): void {
     if (this.#limit === Number.POSITIVE_INFINITY) return;
     this.#calm = this.#refused === 0 ? this.#calm + 1 : 0;
-    if (this.#calm >= calmIntervals) this.#open();
+    if (this.#calm >= calmIntervals) return this.#open();
     // The nearer to being late, the slower.
-    else if (this.#least < this.#targetMs / 2 || this.#samples < fewest) this.#limit = this.#limit * 1.05 + 1;
+    const room = this.#samples < this.#fewest ? 1 : 1 - this.#least / this.#targetMs;
+    this.#limit += (this.#limit * fastestRise + 1) * Math.max(0.1, Math.min(1, room));
   }
 
   #open(): void {
     this.#limit = Number.POSITIVE_INFINITY;
     this.#tokens = 0;
     this.#calm = 0;
+    this.#kept = undefined;
   }
 }

@@ -3,6 +3,7 @@ import { bracketHost, type Flow, type Listener, type TimerValues, type UserAgent
 import type { AdminServer } from './admin-server.ts';
 import type { Application } from './application.ts';
 import { callRecords, noCallRecords } from './call-records.ts';
+import { Backpressure } from './backpressure.ts';
 import type { Command } from './command.ts';
 import { authenticate } from './commands/authenticate.ts';
 import { cancelRequest } from './commands/cancel-request.ts';
@@ -64,7 +65,7 @@ const present = <T>(part: T | undefined): T => {
   return part;
 };
 
-type SharedParts = OutgoingOptions & { readonly flows: ContactFlows };
+type SharedParts = OutgoingOptions & { readonly flows: ContactFlows; readonly backpressure: Backpressure };
 
 /** The application side of an engine: everything between the stack and the admin connections. */
 export class ApplicationSide {
@@ -72,6 +73,7 @@ export class ApplicationSide {
   readonly ledger = new Ledger();
   readonly owners: Owners;
   readonly flows: ContactFlows;
+  readonly backpressure: Backpressure;
   readonly proxies: ProxyTable;
   readonly gateway: Gateway;
   readonly commands: ReadonlyMap<string, Command>;
@@ -92,10 +94,19 @@ export class ApplicationSide {
     const events = new SipEvents(clock);
     const records = settings.cdrs ? callRecords(verbs, () => clock.wall()) : noCallRecords;
     this.flows = new ContactFlows(clock);
+    this.backpressure = new Backpressure({ clock, lateMs: settings.limits?.applicationLateMs ?? 250 });
     this.#watch = new FlowWatch(verbs, this.flows, { events, random: around.random });
     this.owners = new Owners(clock, settings.applicationGraceMs ?? 5_000, releaseWith(core, ledger, log));
     this.proxies = new ProxyTable(() => ({ core: core(), clock, timerC: timers.c }));
-    const shared = { core, ledger, owners: this.owners, events, records, flows: this.flows };
+    const shared = {
+      core,
+      ledger,
+      owners: this.owners,
+      events,
+      records,
+      flows: this.flows,
+      backpressure: this.backpressure,
+    };
     this.#handlers = new OutboundHandlers({
       handlers: settings.requestHandlers ?? [],
       core,

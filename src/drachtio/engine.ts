@@ -113,7 +113,7 @@ class RunningEngine implements Engine {
   }
 
   stats(): EngineStats {
-    const { ledger, flows } = this.#side;
+    const { ledger, flows, backpressure } = this.#side;
     const { counters } = this.#core.transport.describe() as { counters: Record<string, number> };
     return {
       applications: this.#server.applications.size,
@@ -124,6 +124,7 @@ class RunningEngine implements Engine {
       responsesIn: counters['responsesIn'] ?? 0,
       responsesOut: counters['responsesOut'] ?? 0,
       flows: flows.size,
+      invitesShed: backpressure.refused,
     };
   }
 

@@ -11,6 +11,7 @@ import type {
   UserAgentHandler,
 } from '../sip/index.ts';
 import type { Application } from './application.ts';
+import type { Backpressure } from './backpressure.ts';
 import type { CallEnd, CallRecords } from './call-records.ts';
 import type { Ledger } from './ledger.ts';
 import type { Owners } from './owner.ts';
@@ -33,6 +34,7 @@ export type GatewayOptions = {
   readonly events: SipEvents;
   readonly records: CallRecords;
   readonly proxies: ProxyTable;
+  readonly backpressure: Backpressure;
   readonly handlers: NewRequestHandlers;
   readonly screen: ScreenOptions;
 };
@@ -70,13 +72,17 @@ export class Gateway implements UserAgentHandler {
     const application = verbs.pick(request.method.toLowerCase());
     if (application === undefined)
       return this.#answer(incoming, { status: standard.has(request.method) ? 503 : 501 });
+    const retryAfter = this.#options.backpressure.refusal(application, request);
+    if (retryAfter !== undefined)
+      return this.#answer(incoming, { status: 503, reason: 'Overloaded', retryAfter });
     this.offer(incoming, application, receivedOn);
   }
 
   /** Gives a new request to an application; it is that application's from now on. */
   offer(incoming: IncomingRequest, application: Application, receivedOn: string): void {
-    const { ledger, owners, events } = this.#options;
+    const { ledger, owners, events, backpressure } = this.#options;
     ledger.wait(incoming, owners.of(application));
+    backpressure.offered(incoming);
     events.received(application, incoming.event, { transactionId: incoming.id, dialogId: '', receivedOn });
   }
 
@@ -110,7 +116,7 @@ export class Gateway implements UserAgentHandler {
   }
 
   #inDialog(incoming: IncomingRequest, dialog: Dialog): void {
-    const { ledger, events, records } = this.#options;
+    const { ledger, events, records, backpressure } = this.#options;
     const { request } = incoming;
     if (request.method === 'BYE') records.stop('network', 'normal-release', request);
     const owner = ledger.ownerOf(dialog);
@@ -121,6 +127,7 @@ export class Gateway implements UserAgentHandler {
       return this.#answer(incoming, { status: 500, reason: 'Application Gone', retryAfter: 5 });
     }
     ledger.wait(incoming, owner);
+    backpressure.offered(incoming);
     events.received(owner.application, incoming.event, {
       transactionId: incoming.id,
       dialogId: dialog.setId,

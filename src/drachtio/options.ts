@@ -52,6 +52,11 @@ type EngineLimits = {
   readonly idleConnectionMs?: number;
   /** Requests that wait for an application's answer at the same time; more are answered 503. */
   readonly maxPendingRequests?: number;
+  /**
+   * Milliseconds that everything an application answers at once may be late before new INVITEs are kept from it (503 with
+   * Retry-After); 250, and 0 keeps none.
+   */
+  readonly applicationLateMs?: number;
   /** Bytes that may wait for an application that does not read; more closes its connection. */
   readonly maxAdminBacklogBytes?: number;
 };
@@ -105,6 +110,8 @@ export type EngineStats = {
   readonly responsesIn: number;
   readonly responsesOut: number;
   readonly flows: number;
+  /** INVITEs answered 503 because their application did not keep up. */
+  readonly invitesShed: number;
 };
 
 export type ListeningAddress = {

@@ -1,6 +1,7 @@
 import type { IncomingRequest, Reply, ReplyResult, UserAgentCore } from '../../sip/index.ts';
 import { given } from '../app-message.ts';
 import type { Application } from '../application.ts';
+import type { Backpressure } from '../backpressure.ts';
 import type { CallRecords } from '../call-records.ts';
 import type { ContactFlows } from '../contact-flows.ts';
 import { answerOwned, contentTypeOf, draftHeaders } from '../header-rules.ts';
@@ -15,6 +16,7 @@ export type RespondOptions = {
   readonly ledger: Ledger;
   readonly events: SipEvents;
   readonly flows: ContactFlows;
+  readonly backpressure: Backpressure;
   readonly records: CallRecords;
 };
 
@@ -42,6 +44,9 @@ const dialogIdOf = (incoming: IncomingRequest, result: ReplyResult & { ok: true 
   return `${headers.get('call-id') ?? ''};from-tag=${tagIn(headers.get('from')) ?? ''}`;
 };
 
+const isRetryLater = (message: SipCommand<'response'>['message']): boolean =>
+  message.status === 503 && given(message, 'retry-after') !== undefined;
+
 /** The application answers a request. */
 export const respond = (options: RespondOptions): SipCommandHandler<'response'> => {
   const sent = (
@@ -53,6 +58,7 @@ export const respond = (options: RespondOptions): SipCommandHandler<'response'> 
     const { ledger, events, flows, records } = options;
     const { what: incoming, owner } = held;
     const { status } = command.message;
+    options.backpressure.answered(application, incoming, status, isRetryLater(command.message));
     ledger.own(result.dialog, owner);
     const dialogId = dialogIdOf(incoming, result);
     events.responseSent(application, command.id, result, { transactionId: incoming.id, dialogId });
