@@ -16,13 +16,14 @@ import { Keypads } from './features/keypad.ts';
 import { ColdRoutesByApi } from './features/cold-route.ts';
 import { HoldMusic } from './features/hold-music.ts';
 import { onInvite } from './features/on-invite.ts';
+import { Rehome } from './features/rehome.ts';
 import { Rescues } from './features/rescues.ts';
 import { recordCalls } from './features/recording.ts';
 import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
-import { Trunks } from './trunks/trunks.ts';
 import { CallRouting, noCalendars, noLookUps } from './routing/call-routing.ts';
+import { Trunks } from './trunks/trunks.ts';
 
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
   readonly signaling: Signaling;
@@ -40,8 +41,9 @@ export function createCore(parts: CoreParts): Core {
   const { settings, directory, bindings, coldRoutes, clock, log } = parts;
   const calls = new Calls();
   const rings = new Set<Ring>();
+  const trunks = new Trunks({ ...parts, emergencyNumbers: settings.emergencyNumbers });
   const context: CallContext = {
-    signaling: parts.signaling,
+    signaling: trunks.signaling,
     engine: parts.media,
     settings,
     events: new Emitter<CallEvents>(),
@@ -60,14 +62,13 @@ export function createCore(parts: CoreParts): Core {
       gone: (call, leg) => rescues.gone(call, leg),
     },
   };
-  const { emergencyNumbers } = settings;
   const rules = rulesOf(parts, calls);
-  const trunks = new Trunks({ directory, clock, random: parts.random, emergencyNumbers });
   const pushing = { directory, bindings, coldRoutes, settings, trunks, rings, calls, pushes: new Map() };
   const keypads = new Keypads(pushing);
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
   const music = new HoldMusic(calls, context);
+  const rehome = new Rehome(calls, context);
   recordCalls(directory, calls, context);
   watchSilence(calls, context, (call, leg) => void rescues.suspect(call, leg, 'silent'));
   let accepting = true;
@@ -77,9 +78,9 @@ export function createCore(parts: CoreParts): Core {
     coldRoutes,
     settings,
     trunks,
+    rules,
     context,
     calls,
-    rules,
     rings,
     rate: rateOf(context),
     overload: parts.overload,
@@ -91,11 +92,11 @@ export function createCore(parts: CoreParts): Core {
   return {
     enter,
     calls,
+    rules,
     events: context.events,
     ...callControl(calls, flips, keypads),
-    rules,
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
-    dtmfLog: (datagram) => told(datagram, context, keypads, rescues),
+    dtmfLog: (datagram) => told(datagram, context, { keypads, rescues, rehome }),
     drain: (seconds) => {
       accepting = false;
       return drained(calls, context, seconds);
@@ -104,8 +105,6 @@ export function createCore(parts: CoreParts): Core {
   };
 }
 
-/** A digit, or what became of a stream. */
-function told(
 /** In a call is who talks, and who calls somebody; not who is being called. */
 function rulesOf(parts: CoreParts, calls: Calls): CallRouting {
   const calling = (call: Call): string | undefined =>
@@ -120,15 +119,17 @@ function rulesOf(parts: CoreParts, calls: Calls): CallRouting {
   });
 }
 
+/** A digit, or what became of a stream. */
+function told(
   datagram: Uint8Array,
   { announcements }: CallContext,
-  keypads: Keypads,
-  rescues: Rescues,
+  { keypads, rescues, rehome }: { keypads: Keypads; rescues: Rescues; rehome: Rehome },
 ): void {
   const event = parseDtmfLog(datagram);
   if (event !== undefined) return keypads.heard(event);
   const announcement = parseAnnouncement(datagram);
   if (announcement === undefined) return undefined;
+  if (announcement.kind === 'lost') return rehome.lost(announcement.callId);
   announcements.heard(announcement);
   return rescues.announced(announcement);
 }

@@ -44,6 +44,7 @@ export type RequestOutcome = {
   readonly reason: string;
   readonly contentType?: string;
   readonly body?: string;
+  readonly challenge?: Challenge;
 };
 
 export type DialogListener = {
@@ -56,8 +57,10 @@ export type DialogListener = {
 
 /** One confirmed SIP dialog (RFC 3261 §12). */
 export interface Dialog extends DialogId {
+  /** The URI that requests inside it go to; the peer's Contact. */
+  readonly target: string;
   listen(listener: DialogListener): void;
-  bye(reason?: Reason): void;
+  bye(reason?: Reason, headers?: Headers): void;
   /** Sends a re-INVITE; resolves with the answer, rejects with `SipFailure`. */
   reinvite(sdp: string, headers?: Headers): Promise<string>;
   /** Sends any other request; resolves with the final answer, 408 and 503 included. */
@@ -117,6 +120,21 @@ export type InviteFailure = {
   readonly retryAfter?: number;
   /** It never came from the other side: nobody could be reached there. */
   readonly undelivered?: boolean;
+  /** What a 401 or 407 asks for. */
+  readonly challenge?: Challenge;
+};
+
+/** The values of WWW-Authenticate or Proxy-Authenticate, several joined by commas. */
+export type Challenge = { readonly status: 401 | 407; readonly value: string };
+
+/** The final answer to a request outside dialogs. 408 and 503 that the stack itself says are `undelivered`. */
+export type RequestAnswer = {
+  readonly status: number;
+  readonly reason: string;
+  readonly undelivered?: boolean;
+  readonly challenge?: Challenge;
+  /** A header of the answer. */
+  readonly get?: (header: string) => string | undefined;
 };
 
 /** An INVITE that was sent. Cancelling after its end does nothing; a 200 that crosses still arrives as `answered`. */
@@ -128,9 +146,11 @@ export interface Outgoing {
 export class SipFailure extends Error {
   override readonly name = 'SipFailure';
   readonly status: number;
-  constructor(status: number, reason: string) {
+  readonly challenge: Challenge | undefined;
+  constructor(status: number, reason: string, challenge?: Challenge) {
     super(reason);
     this.status = status;
+    this.challenge = challenge;
   }
 }
 
@@ -142,5 +162,5 @@ export interface Signaling {
     method: string,
     route: Route,
     options: { headers?: Headers; body?: string },
-  ): Promise<{ status: number; reason: string }>;
+  ): Promise<RequestAnswer>;
 }

@@ -11,7 +11,7 @@ import {
   type RequestOutcome,
   type SessionChange,
 } from './signaling.ts';
-import { parseReason, requestOf, sendArguments } from './srf-message.ts';
+import { challengeOf, parseReason, requestOf, sendArguments } from './srf-message.ts';
 import type { SrfDialog, SrfRequest, SrfResponse } from './srf-types.ts';
 
 type Deliver = (listener: DialogListener) => void;
@@ -51,10 +51,14 @@ export class SrfDialogAdapter implements Dialog {
     for (const deliver of early) deliver(listener);
   }
 
-  bye(reason?: Reason): void {
+  get target(): string {
+    return this.#dialog.remote.uri;
+  }
+
+  bye(reason?: Reason, more: Headers = {}): void {
     if (this.#ended) return;
     this.#ended = true;
-    const headers: Record<string, string> = reason === undefined ? {} : { Reason: reasonHeader(reason) };
+    const headers = { ...more, ...(reason === undefined ? {} : { Reason: reasonHeader(reason) }) };
     // A BYE that crosses theirs finds no dialog (481): both ends agree that it is over.
     this.#dialog.destroy({ headers }, () => undefined);
   }
@@ -67,7 +71,8 @@ export class SrfDialogAdapter implements Dialog {
       this.#dialog.request(options, (error, res) => {
         if (res === undefined) return reject(new SipFailure(503, String(error)));
         if (res.status < 200) return undefined;
-        if (res.status >= 300) return reject(new SipFailure(res.status, res.reason));
+        if (res.status >= 300)
+          return reject(new SipFailure(res.status, res.reason, challengeOf(res.status, res).challenge));
         this.#dialog.local.sdp = sdp;
         this.#dialog.remote.sdp = res.body ?? '';
         return resolve(res.body ?? '');
@@ -86,6 +91,7 @@ export class SrfDialogAdapter implements Dialog {
         return resolve({
           status: res.status,
           reason: res.reason,
+          ...challengeOf(res.status, res),
           ...(contentType === undefined ? {} : { contentType, body: res.body ?? '' }),
         });
       });

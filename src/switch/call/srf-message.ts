@@ -1,6 +1,6 @@
 import { flowOf } from '../registrar/index.ts';
-import type { Reason, ResponseOptions, SipRequest } from './signaling.ts';
-import type { SrfRequest } from './srf-types.ts';
+import type { Challenge, Reason, ResponseOptions, SipRequest } from './signaling.ts';
+import type { SrfRequest, SrfResponse } from './srf-types.ts';
 
 export const requestOf = (req: SrfRequest): SipRequest => ({
   method: req.method,
@@ -20,6 +20,16 @@ export function parseReason(value: string | undefined): Reason | undefined {
 
 export const tagOf = (nameAddr: string | undefined): string =>
   /;\s*tag=([^;,\s]+)/i.exec(nameAddr ?? '')?.[1] ?? '';
+
+/** What has to be answered to go on (RFC 3261 §22). */
+export function challengeOf(
+  status: number,
+  res: SrfResponse | undefined,
+): { readonly challenge?: Challenge } {
+  if (status !== 401 && status !== 407) return {};
+  const value = res?.get(status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate');
+  return value === undefined ? {} : { challenge: { status, value } };
+}
 
 /** `res.send`'s arguments after the status: the reason phrase only when there is one. */
 export function sendArguments(options: ResponseOptions): [object] | [string, object] {

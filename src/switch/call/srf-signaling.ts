@@ -12,13 +12,14 @@ import {
   type Outgoing,
   type Reason,
   type Refusal,
+  type RequestAnswer,
   type ResponseOptions,
   type Route,
   type Signaling,
 } from './signaling.ts';
 import { SrfDialogAdapter } from './srf-dialog.ts';
 import { flowOf } from '../registrar/index.ts';
-import { parseReason, sendArguments, tagOf } from './srf-message.ts';
+import { challengeOf, parseReason, sendArguments, tagOf } from './srf-message.ts';
 import type { SrfClient, SrfDialog, SrfRequest, SrfResponse } from './srf-types.ts';
 
 const contactUris = (value: string | undefined): string[] =>
@@ -34,6 +35,7 @@ function failureOf(error: unknown): InviteFailure {
     reason: sip.reason ?? '',
     contacts: sip.status < 400 ? contactUris(sip.res?.get('Contact')) : [],
     ...(Number.isNaN(retryAfter) ? {} : { retryAfter }),
+    ...challengeOf(sip.status, sip.res),
     // The engine's own responses have no source; 430 is said of a flow by who held it (RFC 5626 §11.5).
     ...(sip.status === 430 || sip.res?.source_address === '' ? { undelivered: true } : {}),
   };
@@ -50,7 +52,14 @@ const routeHeader = ({ path }: Route): Record<string, string> =>
 
 const routeOptions = (route: Route) => ({
   ...(route.proxy === undefined ? {} : { proxy: route.proxy }),
-  ...(route.auth === undefined ? {} : { auth: { ...route.auth } }),
+});
+
+const answerOf = (res: SrfResponse): RequestAnswer => ({
+  status: res.status,
+  reason: res.reason,
+  ...(res.source_address === '' ? { undelivered: true } : {}),
+  ...challengeOf(res.status, res),
+  get: (header) => res.get(header),
 });
 
 /** An INVITE under way. A CANCEL asked for before the request has left is sent as soon as it has. */
@@ -113,7 +122,7 @@ export class SrfSignaling implements Signaling {
   }
 
   request(method: string, route: Route, options: { headers?: Headers; body?: string }) {
-    return new Promise<{ status: number; reason: string }>((resolve) => {
+    return new Promise<RequestAnswer>((resolve) => {
       const { proxy } = route;
       this.#srf.request(
         route.uri,
@@ -124,9 +133,9 @@ export class SrfSignaling implements Signaling {
           ...(proxy === undefined ? {} : { proxy }),
         },
         (error, req) => {
-          if (req === undefined) return resolve({ status: 503, reason: String(error) });
+          if (req === undefined) return resolve({ status: 503, reason: String(error), undelivered: true });
           req.on('response', (res) => {
-            if (res.status >= 200) resolve({ status: res.status, reason: res.reason });
+            if (res.status >= 200) resolve(answerOf(res));
           });
         },
       );

@@ -2,6 +2,7 @@ import type { Flow } from '../../stores/index.ts';
 import type { Endpoint } from '../call/endpoint.ts';
 import {
   SipFailure,
+  type Challenge,
   type Dialog,
   type DialogId,
   type DialogListener,
@@ -9,10 +10,12 @@ import {
   type Incoming,
   type InDialogRequest,
   type Invitation,
+  type InviteFailure,
   type InviteListener,
   type Outgoing,
   type Reason,
   type Refusal,
+  type RequestAnswer,
   type ResponseOptions,
   type Route,
   type SessionChange,
@@ -41,6 +44,12 @@ export class FakeDialog implements Dialog {
   readonly callId = next('call');
   readonly localTag = next('ours');
   readonly remoteTag = next('theirs');
+  readonly target = 'sip:phone@192.0.2.9';
+  /** Headers of our BYE, and of what we last asked. */
+  byeHeaders: Headers = {};
+  askedWith: Headers = {};
+  /** What a re-INVITE or other request is refused with, once. */
+  challenge: Challenge | undefined;
   /** Whether it is up, seen from the phone. */
   up = true;
   /** Why we ended it. */
@@ -57,20 +66,28 @@ export class FakeDialog implements Dialog {
     if (this.#hungUp) listener.ended(undefined);
   }
 
-  bye(reason?: Reason): void {
+  bye(reason?: Reason, headers: Headers = {}): void {
     if (!this.up) return;
     this.up = false;
     this.bye_ = reason;
+    this.byeHeaders = headers;
   }
 
-  reinvite(sdp: string): Promise<string> {
+  reinvite(sdp: string, headers: Headers = {}): Promise<string> {
     this.reinvites.push(sdp);
+    this.askedWith = headers;
+    const { challenge } = this;
+    this.challenge = undefined;
+    if (challenge !== undefined) return Promise.reject(new SipFailure(challenge.status, 'Who?', challenge));
     return this.up ? Promise.resolve(phoneSdp(4000)) : Promise.reject(new SipFailure(481, 'gone'));
   }
 
   request(method: string, options: { headers?: Headers; body?: string }) {
     this.requests.push({ method, headers: options.headers ?? {}, body: options.body ?? '' });
-    const { answersWith: status } = this;
+    const { answersWith: status, challenge } = this;
+    this.challenge = undefined;
+    if (challenge !== undefined)
+      return Promise.resolve({ status: challenge.status, reason: 'Who?', challenge });
     return status === 0 ? new Promise<never>(() => undefined) : Promise.resolve({ status, reason: 'OK' });
   }
 
@@ -148,10 +165,10 @@ export class FakeOutgoing implements Outgoing {
     return dialog;
   }
 
-  fail(status: number, contacts: readonly string[] = []): void {
+  fail(status: number, contacts: readonly string[] = [], more: Partial<InviteFailure> = {}): void {
     if (this.over) return;
     this.over = true;
-    this.listener.failed({ status, reason: '', contacts });
+    this.listener.failed({ status, reason: '', contacts, ...more });
   }
 }
 
@@ -165,12 +182,21 @@ export class FakeSignaling implements Signaling {
     return outgoing;
   }
 
-  request(
-    _method: string,
-    _route: Route,
-    _options: { headers?: Headers; body?: string },
-  ): Promise<{ status: number; reason: string }> {
-    return Promise.resolve({ status: 200, reason: 'OK' });
+  /** Requests outside dialogs, and how each is answered; 200 where a test says nothing else. */
+  readonly asked: { readonly method: string; readonly route: Route; readonly headers: Headers }[] = [];
+  answer: (method: string, route: Route, headers: Headers) => RequestAnswer | Promise<RequestAnswer> =
+    () => ({
+      status: 200,
+      reason: 'OK',
+    });
+
+  async request(
+    method: string,
+    route: Route,
+    { headers = {} }: { headers?: Headers; body?: string },
+  ): Promise<RequestAnswer> {
+    this.asked.push({ method, route, headers });
+    return this.answer(method, route, headers);
   }
 }
 

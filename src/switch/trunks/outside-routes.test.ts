@@ -4,6 +4,7 @@ import { MemoryDirectoryStore, type Trunk, type User } from '../../stores/index.
 import { VirtualClock } from '../../testing/virtual-clock.ts';
 import type { Identity } from '../call/endpoint.ts';
 import type { OutsideAsk } from './outside-routes.ts';
+import { FakeSignaling } from '../testing/fake-phones.ts';
 import { goesOn, Trunks } from './trunks.ts';
 
 const domain = 'pbx.test';
@@ -30,6 +31,7 @@ describe('ways outside', () => {
   let directory: MemoryDirectoryStore;
   let trunks: Trunks;
   let dice = 0.5;
+  const signaling = new FakeSignaling();
 
   beforeEach(async () => {
     clock = new VirtualClock();
@@ -38,7 +40,7 @@ describe('ways outside', () => {
     await directory.putUser(ada);
     dice = 0.5;
     const random = { hex: () => '0', unit: () => dice };
-    trunks = new Trunks({ directory, clock, random, emergencyNumbers: ['112'] });
+    trunks = new Trunks({ signaling, directory, clock, random, emergencyNumbers: ['112'] });
   });
 
   const put = (more: Partial<Trunk>) => directory.putTrunk({ ...base, id: more.name ?? base.id, ...more });
@@ -77,7 +79,7 @@ describe('ways outside', () => {
       for (let i = 0; i < 100; i++) {
         let turn = i;
         const random = { hex: () => '0', unit: () => ((turn++ * 37) % 100) / 100 };
-        const some = new Trunks({ directory, clock, random, emergencyNumbers: [] });
+        const some = new Trunks({ signaling, directory, clock, random, emergencyNumbers: [] });
         const names = some
           .outsideRoutes({ domain, number: '12345' })
           .map(({ endpoint }) => (endpoint.kind === 'trunk' ? endpoint.trunk.name : ''));

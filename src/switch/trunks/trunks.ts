@@ -1,11 +1,14 @@
 import type { Clock, Random } from '../../base/index.ts';
 import type { DirectoryStore, Flow, Trunk } from '../../stores/index.ts';
-import type { InviteFailure } from '../call/signaling.ts';
+import type { InviteFailure, Signaling } from '../call/signaling.ts';
 import { Gateways } from './gateways.ts';
 import { isOutsideNumber, NumberForms } from './number-form.ts';
 import { outsideRoutes, type OutsideAsk, type OutsideTarget } from './outside-routes.ts';
+import { TrunkSignaling } from './trunk-signaling.ts';
 
 export type TrunkParts = {
+  /** The way to every carrier; what it makes of it for calls is `signaling`. */
+  readonly signaling: Signaling;
   readonly directory: DirectoryStore;
   readonly clock: Clock;
   readonly random: Random;
@@ -17,11 +20,15 @@ export type TrunkParts = {
 export class Trunks {
   readonly gateways: Gateways;
   readonly forms = new NumberForms();
+  /** What calls go through: it knows the ways of trunks. */
+  readonly signaling: Signaling;
   readonly #parts: TrunkParts;
 
   constructor(parts: TrunkParts) {
     this.#parts = parts;
-    this.gateways = new Gateways(parts.clock);
+    const { signaling: inner, clock, random } = parts;
+    this.gateways = new Gateways(clock);
+    this.signaling = new TrunkSignaling({ inner, gateways: this.gateways, clock, random });
   }
 
   /** Whether it is an emergency number, which passes every limit and policy. */
