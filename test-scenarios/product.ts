@@ -21,6 +21,7 @@ import {
   createMediaEngine,
   createSwitch,
   defaultSettings,
+  type MediaEngine,
   type MediaNode,
   type Switch,
   type SwitchSettings,
@@ -56,7 +57,12 @@ export const twoUsers: Omit<DirectorySeed, 'domain' | 'aliases'> = {
   trunks: [],
 };
 
-export type StartedMedia = { readonly nodes: readonly MediaNode[]; readonly close: () => unknown };
+export type StartedMedia = {
+  readonly nodes: readonly MediaNode[];
+  readonly close: () => unknown;
+  /** Puts something between the switch and its media engine. */
+  readonly through?: (engine: MediaEngine) => MediaEngine;
+};
 
 export type ProductOptions = {
   readonly seed?: Omit<DirectorySeed, 'domain' | 'aliases'>;
@@ -113,10 +119,9 @@ export class Product {
       logger: log,
     });
     const dtmf = await dtmfSocket();
-    const { nodes, close: closeMedia } = await (options.media ?? ((port) => embeddedMedia(port, log)))(
-      dtmf.port,
-    );
-    const media = new MediaWatch(createMediaEngine({ nodes, clock, random, log }));
+    const started = await (options.media ?? ((port) => embeddedMedia(port, log)))(dtmf.port);
+    const { nodes, close: closeMedia, through = (engine) => engine } = started;
+    const media = new MediaWatch(through(createMediaEngine({ nodes, clock, random, log })));
     const srf = new Srf();
     await new Promise<void>((done) => {
       srf.on('connect', () => done());

@@ -20,7 +20,11 @@ function endpoints({ signaling, media, http, trunks }: Config): readonly Problem
     if (splitHostPort(text).port > 65_535) problems.push({ path, message: 'the port is above 65535' });
   };
   port('http.listen', http.listen);
-  media.nodes?.forEach((node, i) => port(`media.nodes[${i}]`, node));
+  media.nodes?.forEach((node, i) =>
+    typeof node === 'string'
+      ? port(`media.nodes[${i}]`, node)
+      : port(`media.nodes[${i}].address`, node.address),
+  );
   if (media.dtmfLog !== undefined) port('media.dtmfLog', media.dtmfLog);
   trunks.forEach((trunk, i) => port(`trunks[${i}].host`, trunk.host));
   signaling.listen?.forEach((text, i) => {

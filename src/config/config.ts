@@ -55,12 +55,18 @@ type SignalingConfig = {
 };
 
 type MediaConfig = {
+type MediaNodeConfig = {
+  readonly address: string;
+  readonly weight?: number;
+  readonly drain?: boolean;
+};
+
   readonly engine: 'embedded' | 'rtpengine';
   readonly address?: string;
   readonly external?: string;
   readonly ports: readonly [number, number];
   readonly threads: number;
-  readonly nodes?: readonly string[];
+  readonly nodes?: readonly (string | MediaNodeConfig)[];
   readonly spool?: string;
   readonly dtmfLog?: string;
 };

@@ -71,8 +71,12 @@ function withPaths(config: Config, folder: string): Config {
     domain: config.domain.toLowerCase(),
     data: absolute(config.data),
     signaling: { ...config.signaling, ...files },
+    media: withSpool(config.media, absolute),
   };
 }
+
+const withSpool = (media: Config['media'], absolute: (path: string) => string): Config['media'] =>
+  media.spool === undefined ? media : { ...media, spool: absolute(media.spool) };
 
 function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {

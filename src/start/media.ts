@@ -40,6 +40,11 @@ async function refuseForeign(address: string): Promise<void> {
   probe.close();
 }
 
+const nodeOf = (node: NonNullable<Settings['media']['nodes']>[number]): MediaNode => {
+  const { address, ...more } = typeof node === 'string' ? { address: node } : node;
+  return { ...splitHostPort(address), ...more };
+};
+
 /** The nodes that the switch sends ng commands to, after the embedded one was started where it is wanted. */
 export async function startMedia(
   settings: Settings,
@@ -48,7 +53,7 @@ export async function startMedia(
 ): Promise<{ readonly nodes: readonly MediaNode[]; close(): Promise<void> }> {
   const { media } = settings;
   if (media.engine === 'rtpengine')
-    return { nodes: (media.nodes ?? []).map((node) => splitHostPort(node)), close: async () => undefined };
+    return { nodes: (media.nodes ?? []).map(nodeOf), close: async () => undefined };
   const address = mediaAddressOf(settings);
   // Unless it is said, it is one of the SIP listeners' addresses.
   await at(media.address === undefined ? 'signaling.listen' : 'media.address', () => refuseForeign(address));

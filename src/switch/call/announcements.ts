@@ -2,9 +2,9 @@ import type { Clock } from '../../base/index.ts';
 
 /** What a media engine tells of its own accord about a leg. rtpengine tells digits alone; the embedded relay all of it. */
 export type Announcement = {
-  readonly kind: 'turned' | 'silent' | 'resumed';
+  readonly kind: 'turned' | 'silent' | 'resumed' | 'lost';
   readonly callId: string;
-  /** The leg whose packets these are. */
+  /** The leg whose packets these are; empty where all of the call is meant. */
   readonly tag: string;
 };
 
@@ -12,6 +12,7 @@ const kinds: Readonly<Record<string, Announcement['kind']>> = {
   SOURCE: 'turned',
   MEDIA_TIMEOUT: 'silent',
   MEDIA_RESUMED: 'resumed',
+  CALL_LOST: 'lost',
 };
 
 /** One datagram of the media engine's log (JSON); `undefined` for a digit and for anything that is not known. */
@@ -23,7 +24,7 @@ export function parseAnnouncement(datagram: Uint8Array): Announcement | undefine
     return undefined;
   }
   if (typeof said !== 'object' || said === null) return undefined;
-  const { type, callid, source_tag: tag, media } = said as Record<string, unknown>;
+  const { type, callid, source_tag: tag = '', media } = said as Record<string, unknown>;
   const kind = typeof type === 'string' && Object.hasOwn(kinds, type) ? kinds[type] : undefined;
   if (kind === undefined || typeof callid !== 'string' || typeof tag !== 'string') return undefined;
   return typeof media === 'number' && media !== 1 ? undefined : { kind, callId: callid, tag };

@@ -17,5 +17,7 @@ export interface MediaEngine {
   readonly alive: boolean;
   /** Whether it tells of its own accord who is heard and who fell silent. */
   readonly announces?: boolean;
+  /** Has `tell` called, from here on, for each call whose media is gone although nobody ended it. */
+  onLost?(tell: (callId: string) => void): void;
   close(): void;
 }

@@ -73,7 +73,18 @@ export class MediaSession {
   }
 
   /** Connects the device that answered on `branch`; yields the SDP for `from`, to be used on its first answer only. */
-  answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
+  async answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
+    try {
+      return await this.#answer(from, branch, to);
+    } catch (error) {
+      if (!(error instanceof MediaFailure) || error.message !== 'Unknown call-id') throw error;
+      // The engine lost the call, or it is on another one now: what was offered is offered there.
+      await this.offer(from, branch);
+      return this.#answer(from, branch, to);
+    }
+  }
+
+  #answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
     return this.#sdp('answer', {
       ...common,
       ...addresses(to, familyOf(from.sdp)),

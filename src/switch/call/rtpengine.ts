@@ -2,8 +2,9 @@ import { Client } from 'rtpengine-client';
 import type { Clock, Logger, Random, Timer } from '../../base/index.ts';
 import { NgClient, ngText, type NgDictionary } from '../../ng/index.ts';
 import { MediaFailure, type MediaEngine, type NgReply } from './media-engine.ts';
+import { MediaPool, type PoolMember, type PoolNode } from './media-pool.ts';
 
-export type MediaNode = { readonly host: string; readonly port: number };
+export type MediaNode = PoolNode & { readonly host: string; readonly port: number };
 
 export type MediaEngineOptions = {
   readonly nodes: readonly MediaNode[];
@@ -12,7 +13,8 @@ export type MediaEngineOptions = {
   readonly log: Logger;
   /** One try; there are two. */
   readonly timeoutMs?: number;
-  readonly pingSeconds?: number;
+  /** How often each node is asked whether it is there, 1000; one that has not answered for three times as long is not. */
+  readonly pingMs?: number;
   /** Whether its log tells of more than digits, as the embedded relay's does. */
   readonly announces?: boolean;
 };
@@ -41,24 +43,32 @@ const methods: Readonly<Record<string, string>> = {
   'stop media': 'stopMedia',
 };
 
-type Node = MediaNode & { readonly ng: NgClient; alive: boolean };
+type Node = MediaNode & { readonly ng: NgClient };
+type Member = PoolMember<Node>;
+
+/** A node did not answer, so that another may be asked. */
+class NodeGone extends MediaFailure {}
+
+/** A leg that no call has: what is said of the call shows whether the node has it. */
+const nobody = 'nobody';
 
 /**
  * Drives one rtpengine or many, the embedded relay included, through rtpengine-client. That client has no retransmission
  * and spoils binary values, and does not know newer commands: a command is tried twice, and what it cannot say goes
- * through our own ng client. A call stays on the node that it began on.
+ * through our own ng client. A call stays on the node that it began on, as long as that has it: the calls of a node that
+ * died, or that came back without them, are told to whoever wants to know.
  */
 class Rtpengine implements MediaEngine {
   readonly #client: Record<string, Method> & {
     on(event: 'error', f: (e: unknown) => void): void;
     close(): void;
   };
-  readonly #nodes: readonly Node[];
+  readonly #pool: MediaPool<Node>;
   readonly #options: MediaEngineOptions;
   readonly #timeoutMs: number;
   readonly announces: boolean;
-  readonly #placed = new Map<string, Node>();
-  #next = 0;
+  readonly #pinged = new Set<Member>();
+  #tellLost: (callId: string) => void = () => undefined;
   #closed = false;
   #nextPing: Timer | undefined;
 
@@ -68,49 +78,93 @@ class Rtpengine implements MediaEngine {
     this.#timeoutMs = options.timeoutMs ?? 1000;
     this.#client = new Client({ timeout: this.#timeoutMs }) as never;
     this.#client.on('error', (error) => options.log.warn({ error: String(error) }, 'media engine client'));
-    this.#nodes = options.nodes.map(({ host, port }) => ({
-      host,
-      port,
-      alive: true,
-      ng: new NgClient({ address: host, port, clock: options.clock, random: options.random }),
-    }));
-    this.#ping();
+    const { clock, random } = options;
+    const timeoutMs = 3 * this.#pingMs;
+    this.#pool = new MediaPool(
+      options.nodes.map((node) => ({
+        ...node,
+        ng: new NgClient({ address: node.host, port: node.port, clock, random, timeoutMs }),
+      })),
+    );
+    this.#schedule();
   }
 
   get alive(): boolean {
-    return this.#nodes.some((node) => node.alive);
+    return this.#pool.members.some((member) => member.alive);
   }
 
-  async command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+  onLost(tell: (callId: string) => void): void {
+    this.#tellLost = tell;
+  }
+
+  command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
     const callId = fields['call-id'];
-    const node = this.#nodeOf(typeof callId === 'string' ? callId : undefined);
-    const reply = await this.#twice(node, name, fields);
-    if (name === 'delete' && typeof callId === 'string' && fields['from-tag'] === undefined)
-      this.#placed.delete(callId);
-    if (reply.result === 'error' || reply.result === 'load limit')
-      throw new MediaFailure(ngText(reply as NgDictionary, 'error-reason') ?? reply.result);
-    return reply;
+    if (typeof callId !== 'string') return this.#on(this.#choose(), name, fields);
+    const placed = this.#pool.of(callId);
+    if (name === 'delete' && fields['from-tag'] === undefined) return this.#end(callId, placed, fields);
+    if (placed === undefined && name === 'offer') return this.#begin(fields);
+    return this.#on(placed ?? this.#choose(), name, fields);
   }
 
   close(): void {
     this.#closed = true;
     this.#nextPing?.cancel();
     this.#client.close();
-    for (const node of this.#nodes) void node.ng.close();
+    for (const { node } of this.#pool.members) void node.ng.close();
   }
 
-  #nodeOf(callId: string | undefined): Node {
-    const placed = callId === undefined ? undefined : this.#placed.get(callId);
-    if (placed !== undefined) return placed;
-    const living = this.#nodes.filter((node) => node.alive);
-    const pool = living.length > 0 ? living : this.#nodes;
-    const node = pool[this.#next++ % pool.length];
-    if (node === undefined) throw new MediaFailure('no media engine is configured');
-    if (callId !== undefined) this.#placed.set(callId, node);
-    return node;
+  get #pingMs(): number {
+    return this.#options.pingMs ?? 1000;
   }
 
-  async #twice(node: Node, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+  #choose(): Member {
+    const member = this.#pool.choose();
+    if (member === undefined) throw new MediaFailure('no media engine is configured');
+    return member;
+  }
+
+  /** A node that turns out to be dead is no reason to refuse a call while another lives. */
+  async #begin(fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    try {
+      return await this.#on(this.#choose(), 'offer', fields);
+    } catch (error) {
+      if (!(error instanceof NodeGone) || !this.alive) throw error;
+      return this.#on(this.#choose(), 'offer', fields);
+    }
+  }
+
+  async #end(
+    callId: string,
+    placed: Member | undefined,
+    fields: Readonly<Record<string, unknown>>,
+  ): Promise<NgReply> {
+    try {
+      return await (placed === undefined ? this.#everywhere(fields) : this.#on(placed, 'delete', fields));
+    } finally {
+      this.#pool.forget(callId);
+    }
+  }
+
+  /** The end of a call of an earlier process, whichever node has it. */
+  async #everywhere(fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    const living = this.#pool.members.filter((member) => member.alive);
+    const replies = await Promise.allSettled(living.map((member) => this.#on(member, 'delete', fields)));
+    const reply = replies.find((one) => one.status === 'fulfilled')?.value;
+    if (reply === undefined) throw new MediaFailure('no media engine answers');
+    return reply;
+  }
+
+  async #on(member: Member, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    const reply = await this.#twice(member, name, fields);
+    if (reply.result === 'error' || reply.result === 'load limit')
+      throw new MediaFailure(ngText(reply as NgDictionary, 'error-reason') ?? reply.result);
+    const callId = fields['call-id'];
+    if (name === 'offer' && typeof callId === 'string') this.#pool.put(callId, member);
+    return reply;
+  }
+
+  async #twice(member: Member, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    const { node } = member;
     const method = methods[name];
     if (method === undefined || Object.values(fields).some((value) => value instanceof Uint8Array))
       return (await node.ng.request(name, fields as NgDictionary)) as NgReply;
@@ -123,25 +177,66 @@ class Rtpengine implements MediaEngine {
     try {
       return await once();
     } catch (error) {
-      node.alive = false;
-      throw new MediaFailure(`media engine ${node.host}:${node.port} does not answer: ${String(error)}`);
+      this.#gone(member);
+      throw new NodeGone(`media engine ${node.host}:${node.port} does not answer: ${String(error)}`);
     }
   }
 
-  /** Notices a dead node between calls, and its return. */
-  #ping(): void {
-    const { clock, pingSeconds = 5 } = this.#options;
-    this.#nextPing = clock.after(pingSeconds * 1000, () => {
+  #schedule(): void {
+    this.#nextPing = this.#options.clock.after(this.#pingMs, () => {
       if (this.#closed) return;
-      for (const node of this.#nodes)
-        void node.ng.request('ping').then(
-          (reply) => void (node.alive = reply['result'] === 'pong'),
-          () => void (node.alive = false),
-        );
-      this.#ping();
+      for (const member of this.#pool.members) if (!this.#pinged.has(member)) void this.#ping(member);
+      this.#schedule();
     });
   }
+
+  async #ping(member: Member): Promise<void> {
+    this.#pinged.add(member);
+    const reply = await member.node.ng.request('ping').catch(() => undefined);
+    this.#pinged.delete(member);
+    if (this.#closed) return;
+    if (reply?.['result'] !== 'pong') return this.#gone(member);
+    if (!member.alive) this.#options.log.info(nameOf(member), 'a media engine is back');
+    member.alive = true;
+    await this.#inspect(member);
+  }
+
+  /** A node that was started again answers, and knows nothing: one of its calls shows that for all of them. */
+  async #inspect(member: Member): Promise<void> {
+    const [callId] = member.calls;
+    if (callId === undefined || (await this.#has(member, callId))) return;
+    const lost: string[] = [];
+    const all = [...member.calls];
+    for (const each of all) if (!(await this.#has(member, each))) lost.push(each);
+    this.#lose(member, lost, 'a media engine has no media of calls that were with it');
+  }
+
+  async #has(member: Member, callId: string): Promise<boolean> {
+    const question = { 'call-id': callId, 'from-tag': nobody };
+    const reply = await member.node.ng.request('query', question).catch(() => undefined);
+    if (this.#pool.of(callId) !== member) return true;
+    // To the end of the queue.
+    this.#pool.put(callId, member);
+    return reply === undefined || ngText(reply, 'error-reason') !== 'Unknown call-id';
+  }
+
+  #gone(member: Member): void {
+    if (this.#closed || !member.alive) return;
+    member.alive = false;
+    // With nobody to take them over they stay: it may come back with its calls.
+    const calls = this.alive ? [...member.calls] : [];
+    this.#lose(member, calls, 'a media engine does not answer');
+  }
+
+  #lose(member: Member, calls: readonly string[], what: string): void {
+    if (this.#closed) return;
+    this.#options.log.error({ ...nameOf(member), calls: calls.length }, what);
+    for (const callId of calls) this.#pool.forget(callId);
+    for (const callId of calls) this.#tellLost(callId);
+  }
 }
+
+const nameOf = ({ node }: Member) => ({ node: `${node.host}:${node.port}` });
 
 /** The media engine behind rtpengine's ng protocol, at these addresses. */
 export const createMediaEngine = (options: MediaEngineOptions): MediaEngine => new Rtpengine(options);

@@ -220,6 +220,14 @@ function answerSection(
 export const sameSession = (a: string, b: string): boolean =>
   a.replace(/^o=.*$/m, '').trim() === b.replace(/^o=.*$/m, '').trim();
 
+/** A description as the next one of the session that began with `before` (RFC 8866 §5.2, RFC 3264 §8). */
+export function nextVersion(sdp: string, before: string): string {
+  const origin = /^o=(\S+ \S+) (\d+) (.*)$/m.exec(before);
+  if (origin === null) return sdp;
+  const [, session, version, address] = origin;
+  return sdp.replace(/^o=.*$/m, () => `o=${session} ${BigInt(version ?? 0) + 1n} ${address?.trimEnd()}`);
+}
+
 /** What stands in for a caller that made no offer, until its ACK brings the answer (RFC 3264 §4, delayed offer). */
 export const placeholderOffer = [
   'v=0',

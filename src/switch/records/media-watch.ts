@@ -27,6 +27,10 @@ export class MediaWatch implements MediaEngine {
     return this.#engine.announces ?? false;
   }
 
+  onLost(tell: (callId: string) => void): void {
+    this.#engine.onLost?.(tell);
+  }
+
   async command(name: string, fields: Fields): Promise<NgReply> {
     const callId = fields['call-id'];
     if (name !== 'delete' || callId === undefined) return this.#engine.command(name, fields);

@@ -48,6 +48,10 @@ export class RecordedMedia implements MediaEngine {
     return this.#engine.announces ?? false;
   }
 
+  onLost(tell: (callId: string) => void): void {
+    this.#engine.onLost?.(tell);
+  }
+
   close(): void {
     this.#engine.close();
   }

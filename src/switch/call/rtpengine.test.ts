@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { silentLogger, systemClock as clock, systemRandom as random } from '../../base/index.ts';
+import { NgServer, ngText, type NgDictionary } from '../../ng/index.ts';
+import type { MediaEngine } from './media-engine.ts';
+import { createMediaEngine } from './rtpengine.ts';
+
+/** A media engine that knows which calls it has, and nothing of media. */
+class Engine {
+  calls = new Set<string>();
+  readonly asked: string[] = [];
+  /** Nothing is answered while it is set. */
+  mute = false;
+  readonly #server: NgServer;
+
+  constructor() {
+    const handle = (request: NgDictionary) => this.#handle(request);
+    this.#server = new NgServer({ address: '127.0.0.1', port: 0, clock, logger: silentLogger, handle });
+  }
+
+  get node() {
+    return { host: '127.0.0.1', port: this.#server.port };
+  }
+
+  async close(): Promise<void> {
+    await this.#server.close();
+  }
+
+  #handle(request: NgDictionary): NgDictionary | Promise<NgDictionary> {
+    if (this.mute) return new Promise(() => undefined);
+    const command = ngText(request, 'command') ?? '';
+    const callId = ngText(request, 'call-id') ?? '';
+    if (command === 'ping') return { result: 'pong' };
+    this.asked.push(`${command} ${callId}`);
+    if (command === 'offer') this.calls.add(callId);
+    else if (!this.calls.has(callId)) return { result: 'error', 'error-reason': 'Unknown call-id' };
+    if (command === 'delete') this.calls.delete(callId);
+    return { result: 'ok', sdp: 'v=0' };
+  }
+}
+
+const until = async (holds: () => boolean) => {
+  for (let tries = 0; !holds(); tries += 1) {
+    if (tries > 1000) throw new Error('waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
+
+describe('several media engines behind one', () => {
+  let engines: Engine[] = [];
+  let media: MediaEngine;
+  const lost: string[] = [];
+  const begin = (count: number) => {
+    engines = Array.from({ length: count }, () => new Engine());
+    const nodes = engines.map((engine) => engine.node);
+    media = createMediaEngine({ nodes, clock, random, log: silentLogger, pingMs: 20, timeoutMs: 200 });
+    lost.length = 0;
+    media.onLost?.((callId) => lost.push(callId));
+  };
+  afterEach(async () => {
+    media.close();
+    for (const engine of engines) await engine.close();
+  });
+  const offer = (callId: string) =>
+    media.command('offer', { 'call-id': callId, 'from-tag': 'a', sdp: 'v=0' });
+  const having = (callId: string) => engines.findIndex((engine) => engine.calls.has(callId));
+
+  it('S3-08 every command of a call goes where it began, and a new call where there are fewer', async () => {
+    begin(2);
+    for (const id of ['1', '2', '3', '4']) await offer(id);
+    assert.deepEqual(
+      engines.map((engine) => engine.calls.size),
+      [2, 2],
+    );
+    for (const id of ['1', '2', '3', '4']) await media.command('query', { 'call-id': id });
+    for (const id of ['1', '3']) await media.command('delete', { 'call-id': id });
+    await offer('5');
+    assert.equal(having('5'), 0);
+    assert.deepEqual(lost, []);
+  });
+
+  it('S3-08 a node that falls silent loses its calls, is used no more, and is used again when it is back', async () => {
+    begin(2);
+    for (const id of ['1', '2', '3']) await offer(id);
+    const [dead, other] = engines as [Engine, Engine];
+    dead.mute = true;
+    await until(() => lost.length === dead.calls.size);
+    assert.deepEqual(lost.toSorted(), [...dead.calls].toSorted());
+    assert.ok(media.alive);
+    for (const id of lost) await offer(id);
+    assert.deepEqual([...other.calls].toSorted(), ['1', '2', '3']);
+    dead.calls.clear();
+    dead.mute = false;
+    const back = async () => {
+      await offer(`new-${dead.asked.length}-${other.asked.length}`);
+      return dead.calls.size > 0;
+    };
+    for (let tries = 0; !(await back()); tries += 1) assert.ok(tries < 500, 'never used again');
+  });
+
+  it('S3-08 a node that was started again is there, but without its calls', async () => {
+    begin(1);
+    for (const id of ['1', '2']) await offer(id);
+    const [engine] = engines as [Engine];
+    engine.calls.delete('2');
+    await until(() => lost.length === 1);
+    assert.deepEqual(lost, ['2']);
+    assert.ok(engine.calls.has('1'));
+    await media.command('query', { 'call-id': '1' });
+  });
+
+  it('a call that is being set up when its node dies begins on another', async () => {
+    begin(2);
+    engines[0]!.mute = true;
+    await offer('1');
+    assert.equal(having('1'), 1);
+  });
+
+  it('with nobody else to take them over calls stay where they are', async () => {
+    begin(1);
+    await offer('1');
+    engines[0]!.mute = true;
+    await until(() => !media.alive);
+    engines[0]!.mute = false;
+    await until(() => media.alive);
+    await media.command('query', { 'call-id': '1' });
+    assert.deepEqual(lost, []);
+  });
+
+  it('the end of a call of an earlier process is told to all', async () => {
+    begin(3);
+    engines[2]!.calls.add('before');
+    await media.command('delete', { 'call-id': 'before' });
+    assert.deepEqual(engines[2]!.calls.size, 0);
+  });
+});
