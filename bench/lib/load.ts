@@ -6,7 +6,10 @@ import type { Row } from './table.ts';
 export type Subject = {
   readonly name: string;
   readonly target: string;
-  readonly caller: Pick<SippOptions, 'scenario' | 'csv' | 'extra'>;
+  readonly caller: Pick<SippOptions, 'scenario' | 'csv' | 'extra'> & {
+    /** Where the calls come from, when that matters. */
+    readonly localPort?: number | undefined;
+  };
   readonly processes: Readonly<Record<string, number>>;
 };
 
@@ -18,33 +21,52 @@ export type Trial = {
   readonly p50: number;
   readonly p95: number;
   readonly p99: number;
-  /** CPU milliseconds a call, by process. */
+  /** CPU milliseconds a call, by process and by its busiest threads (`product/signaling`). */
   readonly cpu: Readonly<Record<string, number>>;
   readonly memory: number;
   readonly good: boolean;
 };
 
+/** CPU seconds so far, by process and thread. */
+export const cpuNow = ({ processes }: Pick<Subject, 'processes'>): ReadonlyMap<string, number> => {
+  const seconds = new Map<string, number>();
+  for (const [name, pid] of Object.entries(processes)) {
+    const { total, threads } = cpuOf(pid);
+    seconds.set(name, total);
+    for (const [thread, used] of Object.entries(threads)) seconds.set(`${name}/${thread}`, used);
+  }
+  return seconds;
+};
+
+/** Milliseconds for each of `count`, processes all and threads where they matter. */
+export const costOf = (
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  count: number,
+): Record<string, number> => {
+  const costs: Record<string, number> = {};
+  for (const [name, seconds] of after) {
+    const each = ((seconds - (before.get(name) ?? 0)) * 1000) / Math.max(1, count);
+    if (!name.includes('/') || each > 0.03) costs[name] = each;
+  }
+  return costs;
+};
+
 /** Offers `rate` calls a second for `seconds`; good is under 0.1 % failures and under 0.1 % of calls retransmitting. */
 export const trial = async (subject: Subject, rate: number, seconds: number): Promise<Trial> => {
   const calls = Math.max(1, Math.round(rate * seconds));
-  const before = Object.entries(subject.processes).map(
-    ([name, pid]) => [name, pid, cpuOf(pid).total] as const,
-  );
+  const before = cpuNow(subject);
+  const { localPort, ...caller } = subject.caller;
   const load = await sipp({
-    ...subject.caller,
+    ...caller,
     target: subject.target,
-    port: await freePort(),
+    port: localPort ?? (await freePort()),
     rate,
     calls,
     holdMs: 0,
   });
   const result = await load.result();
-  const cpu = Object.fromEntries(
-    before.map(([name, pid, start]) => [
-      name,
-      ((cpuOf(pid).total - start) * 1000) / Math.max(1, result.successful),
-    ]),
-  );
+  const cpu = costOf(before, cpuNow(subject), result.successful);
   const memory = Object.values(subject.processes).reduce((sum, pid) => sum + memoryOf(pid), 0);
   const failed = Math.max(result.failed, calls - result.successful);
   return {
@@ -94,6 +116,20 @@ export const rowOf = (name: string, t: Trial): Row => ({
   'p50 ms': t.p50,
   'p95 ms': t.p95,
   'p99 ms': t.p99,
-  ...Object.fromEntries(Object.entries(t.cpu).map(([n, ms]) => [`${n} ms/call`, ms])),
+  ...Object.fromEntries(
+    Object.entries(t.cpu)
+      .filter(([name]) => !name.includes('/'))
+      .map(([name, ms]) => [`${name} ms/call`, ms]),
+  ),
   MB: t.memory / 1e6,
+});
+
+/** CPU milliseconds a call by thread, a row a subject. */
+export const threadRowOf = (name: string, t: Trial): Row => ({
+  subject: name,
+  ...Object.fromEntries(
+    Object.entries(t.cpu)
+      .filter(([key]) => key.includes('/'))
+      .map(([key, ms]) => [key.slice(key.indexOf('/') + 1), ms]),
+  ),
 });

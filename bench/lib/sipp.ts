@@ -1,9 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { start, type Running } from './process.ts';
 
-const scenarios = resolve(import.meta.dirname, '../../test-scenarios/sipp');
+const scenarios = [
+  resolve(import.meta.dirname, '../../test-scenarios/sipp'),
+  resolve(import.meta.dirname, '../sipp'),
+];
 
 export type SippOptions = {
   readonly scenario: string;
@@ -23,10 +26,14 @@ export type SippResult = {
   readonly successful: number;
   readonly failed: number;
   readonly retransmissions: number;
-  /** Milliseconds of every measured response time, sorted. */
+  /** Milliseconds of every measured response time but refusals, sorted. */
   readonly times: readonly number[];
+  /** Every answer that was measured: to a call, or its refusal, and when (milliseconds since 1970). */
+  readonly answers: readonly Answer[];
   readonly seconds: number;
 };
+
+export type Answer = { readonly at: number; readonly ms: number; readonly refused: boolean };
 
 export type Sipp = {
   readonly running: Running;
@@ -45,20 +52,25 @@ const columns = (folder: string): Record<string, number> => {
   return Object.fromEntries(names.map((name, i) => [name, Number(values[i] ?? 0)]));
 };
 
-const timesIn = (folder: string): number[] => {
+const answersIn = (folder: string): Answer[] => {
   const file = readdirSync(folder).find((name) => name.endsWith('rtt.csv'));
   if (file === undefined) return [];
   return readFileSync(join(folder, file), 'utf8')
     .trim()
     .split('\n')
     .slice(1)
-    .map((line) => Number(line.split(';')[1]))
-    .filter((ms) => Number.isFinite(ms))
-    .sort((a, b) => a - b);
+    .map((line) => line.split(';'))
+    .map(([at, ms, name = '']) => ({ at: Number(at), ms: Number(ms), refused: name.includes('refused') }))
+    .filter(({ ms }) => Number.isFinite(ms));
+};
+
+const fileOf = (scenario: string): string => {
+  const files = scenarios.map((folder) => join(folder, `${scenario}.xml`));
+  return files.find((file) => existsSync(file)) ?? scenario;
 };
 
 const argumentsOf = (options: SippOptions): string[] => {
-  const args = [options.target, '-sf', join(scenarios, `${options.scenario}.xml`), '-i', '127.0.0.1'];
+  const args = [options.target, '-sf', fileOf(options.scenario), '-i', '127.0.0.1'];
   args.push(
     '-p',
     String(options.port),
@@ -86,14 +98,18 @@ export const sipp = async (options: SippOptions): Promise<Sipp> => {
   const read = (): SippResult => {
     const seconds = (performance.now() - began) / 1000;
     const c = columns(folder);
-    const times = timesIn(folder);
+    const answers = answersIn(folder);
     rmSync(folder, { recursive: true, force: true });
     return {
       created: c['TotalCallCreated'] ?? 0,
       successful: c['SuccessfulCall(C)'] ?? 0,
       failed: c['FailedCall(C)'] ?? 0,
       retransmissions: c['Retransmissions(C)'] ?? 0,
-      times,
+      times: answers
+        .filter(({ refused }) => !refused)
+        .map(({ ms }) => ms)
+        .sort((a, b) => a - b),
+      answers,
       seconds,
     };
   };

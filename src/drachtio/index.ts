@@ -76,7 +76,10 @@ class EngineThread implements SignalingEngine {
  */
 export const startSignalingEngine = (options: SignalingEngineOptions): Promise<SignalingEngine> => {
   const { logger = silentLogger, onExit = () => undefined, ...settings } = options;
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: settings });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
+    name: 'signaling',
+    workerData: settings,
+  });
   worker.on('message', (message: FromWorker) => {
     if (message.type === 'log') logger[message.level](message.fields, message.message);
   });

@@ -33,7 +33,10 @@ export function startMediaEngine(
   options: MediaEngineOptions,
   logger: Logger = silentLogger,
 ): Promise<MediaEngine> {
-  const worker = new Worker(new URL('./control-worker.ts', import.meta.url), { workerData: options });
+  const worker = new Worker(new URL('./control-worker.ts', import.meta.url), {
+    name: 'media-control',
+    workerData: options,
+  });
   const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const close = async () => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window

@@ -28,7 +28,10 @@ export class RelayThread {
   constructor(options: RelayThreadOptions, logger: Logger, listener: RelayThreadListener) {
     this.#listener = listener;
     this.#logger = logger;
-    this.#worker = new Worker(new URL('./relay-worker.ts', import.meta.url), { workerData: options });
+    this.#worker = new Worker(new URL('./relay-worker.ts', import.meta.url), {
+      name: 'relay',
+      workerData: options,
+    });
     this.#gone = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
     this.ready = new Promise((resolve, reject) => {
       this.#worker.once('message', () => resolve());
