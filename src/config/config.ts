@@ -54,13 +54,13 @@ type SignalingConfig = {
   readonly timers: { readonly t1: number; readonly t2: number; readonly t4: number };
 };
 
-type MediaConfig = {
 type MediaNodeConfig = {
   readonly address: string;
   readonly weight?: number;
   readonly drain?: boolean;
 };
 
+type MediaConfig = {
   readonly engine: 'embedded' | 'rtpengine';
   readonly address?: string;
   readonly external?: string;

@@ -68,6 +68,8 @@ class Rtpengine implements MediaEngine {
   readonly #timeoutMs: number;
   readonly announces: boolean;
   readonly #pinged = new Set<Member>();
+  /** Calls whose first offer has no answer yet. */
+  readonly #beginning = new Set<string>();
   #tellLost: (callId: string) => void = () => undefined;
   #closed = false;
   #nextPing: Timer | undefined;
@@ -102,7 +104,7 @@ class Rtpengine implements MediaEngine {
     if (typeof callId !== 'string') return this.#on(this.#choose(), name, fields);
     const placed = this.#pool.of(callId);
     if (name === 'delete' && fields['from-tag'] === undefined) return this.#end(callId, placed, fields);
-    if (placed === undefined && name === 'offer') return this.#begin(fields);
+    if (placed === undefined && name === 'offer') return this.#begin(callId, fields);
     return this.#on(placed ?? this.#choose(), name, fields);
   }
 
@@ -124,12 +126,27 @@ class Rtpengine implements MediaEngine {
   }
 
   /** A node that turns out to be dead is no reason to refuse a call while another lives. */
-  async #begin(fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+  async #begin(callId: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    this.#beginning.add(callId);
     try {
-      return await this.#on(this.#choose(), 'offer', fields);
+      return await this.#beginOn(callId, fields).catch((error: unknown) => {
+        if (!(error instanceof NodeGone) || !this.alive) throw error;
+        return this.#beginOn(callId, fields);
+      });
+    } finally {
+      this.#beginning.delete(callId);
+    }
+  }
+
+  async #beginOn(callId: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    const member = this.#choose();
+    // At once: what comes for this call meanwhile goes there, too.
+    this.#pool.put(callId, member);
+    try {
+      return await this.#on(member, 'offer', fields);
     } catch (error) {
-      if (!(error instanceof NodeGone) || !this.alive) throw error;
-      return this.#on(this.#choose(), 'offer', fields);
+      this.#pool.forget(callId);
+      throw error;
     }
   }
 
@@ -158,8 +175,6 @@ class Rtpengine implements MediaEngine {
     const reply = await this.#twice(member, name, fields);
     if (reply.result === 'error' || reply.result === 'load limit')
       throw new MediaFailure(ngText(reply as NgDictionary, 'error-reason') ?? reply.result);
-    const callId = fields['call-id'];
-    if (name === 'offer' && typeof callId === 'string') this.#pool.put(callId, member);
     return reply;
   }
 
@@ -204,10 +219,11 @@ class Rtpengine implements MediaEngine {
   /** A node that was started again answers, and knows nothing: one of its calls shows that for all of them. */
   async #inspect(member: Member): Promise<void> {
     const [callId] = member.calls;
-    if (callId === undefined || (await this.#has(member, callId))) return;
+    if (callId === undefined || this.#beginning.has(callId) || (await this.#has(member, callId))) return;
     const lost: string[] = [];
     const all = [...member.calls];
-    for (const each of all) if (!(await this.#has(member, each))) lost.push(each);
+    for (const each of all)
+      if (!this.#beginning.has(each) && !(await this.#has(member, each))) lost.push(each);
     this.#lose(member, lost, 'a media engine has no media of calls that were with it');
   }
 
@@ -232,7 +248,8 @@ class Rtpengine implements MediaEngine {
     if (this.#closed) return;
     this.#options.log.error({ ...nameOf(member), calls: calls.length }, what);
     for (const callId of calls) this.#pool.forget(callId);
-    for (const callId of calls) this.#tellLost(callId);
+    // One that only begins begins elsewhere.
+    for (const callId of calls) if (!this.#beginning.has(callId)) this.#tellLost(callId);
   }
 }
 
