@@ -33,6 +33,9 @@ export class Rescues {
       if (reason === 'flow closed' || reason === 'failed') this.#disconnected(binding);
     });
     events.on('added', (binding) => this.#registered(binding));
+    context.events.on('ended', ({ legs }) => {
+      if (this.#asked.size > 0) this.#forget(new Set(legs.map(({ id }) => id)));
+    });
     // A phone on UDP that was switched off and on comes back under the contact that it had.
     events.on('refreshed', ({ binding, before }) => {
       if (binding.callId !== before.callId) this.#registered(binding);
@@ -78,6 +81,14 @@ export class Rescues {
           void this.suspect(call, leg, why);
         }),
       );
+  }
+
+  #forget(ids: ReadonlySet<string>): void {
+    for (const [leg, timer] of this.#asked) {
+      if (!ids.has(leg.id)) continue;
+      timer?.cancel();
+      this.#asked.delete(leg);
+    }
   }
 
   #speaks(call: Call, leg: Leg): boolean {
