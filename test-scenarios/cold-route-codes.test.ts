@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openColdRouteStore } from '../src/stores/index.ts';
+import { systemClock as clock, systemRandom as random } from '../src/base/index.ts';
+import { openDatabase, openKept } from '../src/stores/index.ts';
 import type { Phone } from '../src/testing/phone.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { Product } from './product.ts';
@@ -105,10 +106,10 @@ describe('cold routes and a restart', () => {
   it('S0-37 S0-69 the route is there after the switch was started again', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'flipswitch-'));
     try {
-      const first = await started(join(folder, 'cold-routes.db'));
+      const first = await started(join(folder, 'flipswitch.db'));
       await beeped(first.phone, '*50');
       await first.close();
-      const second = await started(join(folder, 'cold-routes.db'));
+      const second = await started(join(folder, 'flipswitch.db'));
       const bob = await second.product.phone('2001');
       const mobile = await second.product.phone('1002');
       await rings(bob, [second.phone, mobile], ['1001']);
@@ -119,7 +120,8 @@ describe('cold routes and a restart', () => {
   });
 
   async function started(file: string) {
-    const coldRoutes = openColdRouteStore(file);
+    const database = await openDatabase(file);
+    const { coldRoutes } = await openKept({ database, engine: 'sqlite', clock, random });
     const product = await Product.start({ coldRoutes });
     const phone = await product.phone('1001');
     return {
@@ -127,7 +129,7 @@ describe('cold routes and a restart', () => {
       phone,
       close: async () => {
         await product.close();
-        coldRoutes.close();
+        await database.destroy();
       },
     };
   }

@@ -16,6 +16,7 @@ export type Config = {
   readonly registrar: RegistrarConfig;
   readonly limits: LimitsConfig;
   /** `days` 0 keeps them for ever. */
+  readonly store: { readonly engine: 'sqlite' | 'postgresql'; readonly url?: string };
   readonly records: { readonly days: number };
   readonly shutdown: { readonly drainSeconds: number };
   readonly log: {

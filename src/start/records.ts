@@ -1,20 +1,19 @@
-import { join } from 'node:path';
 import { systemClock as clock, type Logger, type Timer } from '../base/index.ts';
 import {
-  openDatabase,
   Outbox,
   SqlAuditStore,
   SqlRecordStore,
   type AuditEntry,
   type AuditStore,
   type CallRecord,
+  type Database,
   type DirectoryStore,
   type RecordStore,
+  type StoreHealth,
 } from '../stores/index.ts';
 import { RecordKeeper, type MediaWatch } from '../switch/records/index.ts';
 import type { Switch } from '../switch/index.ts';
 import type { Opened } from './closing.ts';
-import { at } from './failure.ts';
 
 /** What is kept of calls and changes. Nobody waits for it: what cannot be written now is written later. */
 export type Records = {
@@ -29,18 +28,16 @@ export type Records = {
 
 const hourMs = 3_600_000;
 
-/** Opens `flipswitch.db` in the data folder. Rejects when it is damaged or cannot be opened. */
-export async function openRecords(
-  folder: string,
-  days: number,
+/** Records and audit log in a database that is open. Each access tells `health` how it went. */
+export function openRecords(
+  database: Database,
+  options: { readonly days: number; readonly health: StoreHealth; readonly log: Logger },
   opened: Opened,
-  logger: Logger,
-): Promise<Records> {
-  const log = logger.child({ part: 'records' });
-  const database = await at('data', () => openDatabase(join(folder, 'flipswitch.db')));
-  opened.add('records', () => database.destroy());
-  const records = new SqlRecordStore(database);
-  const audit = new SqlAuditStore(database);
+): Records {
+  const { days, health } = options;
+  const log = options.log.child({ part: 'records' });
+  const records = health.guard(new SqlRecordStore(database));
+  const audit = health.guard(new SqlAuditStore(database));
   const recordBox = new Outbox<CallRecord>({
     what: 'call records',
     write: (batch) => records.add(batch),

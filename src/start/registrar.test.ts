@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { silentLogger, systemRandom } from '../base/index.ts';
 import { parseConfig } from '../config/index.ts';
+import { MemoryDirectoryStore } from '../stores/index.ts';
 import { seedDirectory } from '../switch/directory/index.ts';
 import { authorization, challengesOf } from '../switch/registrar/fixture.test.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
@@ -113,7 +114,7 @@ describe('registrar on a drachtio-srf connection', () => {
     const port = await engine.listen();
     const connection = await connect({ host: '127.0.0.1', port, secret: 's' }, true, silentLogger);
     const { srf, connected, listeners } = connection;
-    const parts = createRegistrar(config, silentLogger);
+    const parts = createRegistrar(config, new MemoryDirectoryStore(), silentLogger);
     await seedDirectory(parts.directory, seedOf(config, config.users), systemRandom);
     const close = serveRegistrar(srf, config, parts);
     assert.ok(connected());

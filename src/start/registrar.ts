@@ -1,10 +1,5 @@
 import { systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
-import {
-  MemoryBindingStore,
-  MemoryDirectoryStore,
-  type Binding,
-  type FlowProtocol,
-} from '../stores/index.ts';
+import { MemoryBindingStore, type Binding, type DirectoryStore, type FlowProtocol } from '../stores/index.ts';
 import {
   Authenticator,
   Nonces,
@@ -17,10 +12,9 @@ import {
 import type { Settings } from './settings.ts';
 import type { Connection } from './signaling.ts';
 
-/** The registrar with its stores in memory. */
-export function createRegistrar(settings: Settings, log: Logger) {
+/** The registrar for a directory, with its bindings in memory. */
+export function createRegistrar(settings: Settings, directory: DirectoryStore, log: Logger) {
   const { registrar: policy, limits } = settings;
-  const directory = new MemoryDirectoryStore();
   const bindings = new MemoryBindingStore({
     clock,
     random,

@@ -1,27 +1,20 @@
-import { join } from 'node:path';
 import { createLogger, systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
 import { phoneSettings } from '../cli/index.ts';
 import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
 import type { SignalingEngine } from '../drachtio/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
-import {
-  MemoryRoutingStore,
-  openColdRouteStore,
-  type ColdRouteStore,
-  type RoutingStore,
-} from '../stores/index.ts';
 import { createMediaEngine, createSwitch, type Switch } from '../switch/index.ts';
-import { seedDirectory } from '../switch/directory/index.ts';
 import { MediaWatch } from '../switch/records/index.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import { openSocket, recording, startMedia } from './media.ts';
-import { keepRecords, openRecords, type Records } from './records.ts';
+import { keepRecords } from './records.ts';
 import { keepBindings } from './journals.ts';
 import { preflight } from './preflight.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
 import { connect, flushed, startSignaling, type Connected } from './signaling.ts';
+import { openStores, type Stores } from './stores.ts';
 
 /** A switch that takes calls. */
 export type Running = {
@@ -67,18 +60,17 @@ type Parts = Engines & {
   readonly settings: Settings;
   readonly registrar: ReturnType<typeof createRegistrar>;
   readonly product: Switch;
-  readonly coldRoutes: ColdRouteStore;
-  readonly routing: RoutingStore;
-  readonly kept: Records;
+  readonly stores: Stores;
   readonly draining: () => boolean;
   readonly token: string;
 };
 
 async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<HttpServer> {
-  const { settings, registrar, product, coldRoutes, routing, kept, media, connected } = parts;
+  const { settings, registrar, product, stores, media, connected } = parts;
+  const { directory, coldRoutes, routing, records: kept } = stores;
   const administrator = { domain: settings.domain, admin: true };
   const metrics = new Metrics({
-    directory: registrar.directory,
+    directory,
     bindings: registrar.bindings,
     calls: () => product.listCalls(administrator).length,
     bannedSources: () => registrar.guard.banned().length,
@@ -103,7 +95,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
       health,
       metrics,
       product,
-      directory: registrar.directory,
+      directory,
       bindings: registrar.bindings,
       coldRoutes,
       routing,
@@ -128,17 +120,12 @@ export async function run(config: Config): Promise<Running> {
   const demo = config.users.length > 0 ? undefined : demoUsers(folder, random);
   const { users, groups: _groups, trunks: _trunks, ...settings } = config;
   const log = createLogger(settings.log);
-  const registrar = createRegistrar(settings, log.child({ part: 'registrar' }));
-  await at('directory', () =>
-    seedDirectory(registrar.directory, seedOf(config, demo?.users ?? users), random),
-  );
   const token = settings.http.adminToken ?? adminToken(folder, random).token;
   await preflight(settings);
   const opened = new Opened();
-  const coldRoutes = await at('data', () => openColdRouteStore(join(folder.path, 'cold-routes.db')));
-  opened.add('cold routes', () => coldRoutes.close());
-  const routing = new MemoryRoutingStore(registrar.directory);
-  const kept = await openRecords(folder.path, settings.records.days, opened, log);
+  const stores = await openStores(config, seedOf(config, demo?.users ?? users), opened, log);
+  const { directory, coldRoutes, routing } = stores;
+  const registrar = createRegistrar(settings, directory, log.child({ part: 'registrar' }));
   await keepBindings({ folder: folder.path, settings }, registrar, opened, log);
   const engines = await startEngines(settings, opened, log);
   const { signaling, srf, media } = engines;
@@ -146,7 +133,7 @@ export async function run(config: Config): Promise<Running> {
   const product = createSwitch({
     srf,
     media,
-    directory: registrar.directory,
+    directory,
     bindings: registrar.bindings,
     coldRoutes,
     routing,
@@ -156,11 +143,11 @@ export async function run(config: Config): Promise<Running> {
     random,
     log: log.child({ part: 'switch' }),
   });
-  keepRecords({ product, media, kept, directory: registrar.directory }, opened, log);
+  keepRecords({ product, media, kept: stores.records, directory }, opened, log);
   engines.hear((datagram) => product.dtmfLog(datagram));
   let draining = false;
   const http = await serveHttp(
-    { ...engines, settings, registrar, product, coldRoutes, routing, kept, token, draining: () => draining },
+    { ...engines, settings, registrar, product, stores, token, draining: () => draining },
     opened,
     log,
   );

@@ -25,5 +25,4 @@ export interface ColdRouteStore {
   set(route: ColdRoute): Promise<void>;
   /** All devices ring again; yields whether there was anything to take back. */
   clear(userId: string): Promise<boolean>;
-  close(): void;
 }

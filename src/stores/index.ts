@@ -60,9 +60,11 @@ export { MemoryAuditStore } from './memory/audit-store.ts';
 export { MemoryRecordStore } from './memory/record-store.ts';
 export { MemoryBindingStore } from './memory/binding-store.ts';
 export { MemoryDirectoryStore } from './memory/directory-store.ts';
+export { StoreHealth, type StoreState } from './store-health.ts';
+export { StoreUnavailable } from './write-through.ts';
 export { MemoryRoutingStore } from './memory/routing-store.ts';
 export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
-export { openColdRouteStore } from './sql/cold-route-store.ts';
+export { formerColdRoutes } from './sql/former-cold-routes.ts';
 export { Journal, type JournalOptions } from './journal/journal.ts';
 export { Outbox } from './outbox.ts';
 export type {
@@ -74,5 +76,6 @@ export type {
   RecordStore,
 } from './records-store.ts';
 export { SqlAuditStore } from './sql/audit-store.ts';
-export { openDatabase } from './sql/database.ts';
+export { connectDatabase, openDatabase, type Database } from './sql/database.ts';
+export { openKept, type KeptStores } from './sql/kept-stores.ts';
 export { SqlRecordStore } from './sql/record-store.ts';

@@ -30,7 +30,7 @@ export const record = (id: string, startedAt: number, more: Partial<CallRecord> 
 });
 
 /** What every `RecordStore` has to do; `make` yields an empty one and what closes it. */
-function recordStoreContract(
+export function recordStoreContract(
   name: string,
   make: () => Promise<{ store: RecordStore; close(): unknown }>,
 ): void {
@@ -121,10 +121,6 @@ describe('record stores', () => {
   recordStoreContract('memory', async () => {
     const store = new MemoryRecordStore();
     return { store, close: () => store.close() };
-  });
-  recordStoreContract('SQLite through kysely', async () => {
-    const database = await openDatabase(file());
-    return { store: new SqlRecordStore(database), close: () => database.destroy() };
   });
 
   it('the memory store keeps the newest only', async () => {

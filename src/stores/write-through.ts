@@ -18,7 +18,7 @@ export type KeptRecords = {
   readonly policy: RoutingPolicy;
 };
 
-/** A record to be put or removed, and what is there before it: a write of doubtful outcome can be taken back. */
+/** A record to be put or removed: what is there before it, and after. One of both is there. */
 export type Change = {
   [K in keyof KeptRecords]: {
     readonly kind: K;
@@ -29,8 +29,28 @@ export type Change = {
 
 /** Where changes are made durable. */
 export interface Durable {
-  /** All or none, in order; rejects when they could not be written. */
+  /**
+   * All or none, in order. Rejects with `StoreUnavailable` when nothing was written, or with `DoubtfulOutcome` when that
+   * cannot be known yet.
+   */
   save(changes: readonly Change[]): Promise<void>;
+}
+
+/** What is kept cannot be written or read now. Nothing has changed, and the same can be tried again. */
+export class StoreUnavailable extends Error {
+  override readonly name: string = 'StoreUnavailable';
+}
+
+/** The connection broke while a change was being made final. */
+export class DoubtfulOutcome extends StoreUnavailable {
+  override readonly name = 'DoubtfulOutcome';
+  /** Whether it was written after all; rejects while that cannot be found out. */
+  readonly settle: () => Promise<boolean>;
+
+  constructor(message: string, settle: () => Promise<boolean>, cause: unknown) {
+    super(message, { cause });
+    this.settle = settle;
+  }
 }
 
 /** What a change comes to once it was found right: what to write, and what to do in memory when that is done. */
@@ -44,21 +64,52 @@ export type Step<T> = { readonly changes: readonly Change[]; readonly apply: () 
 export class WriteThrough {
   readonly #durable: Durable | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #doubt: { readonly settle: () => Promise<boolean>; readonly apply: () => unknown } | undefined;
 
   constructor(durable?: Durable) {
     this.#durable = durable;
   }
 
-  /** Rejects with what `look` throws, or with what kept the change from being written; nothing has changed then. */
+  /** Rejects with what `look` throws, or with `StoreUnavailable`; nothing has changed then, or see `settle`. */
   async change<T>(look: () => Step<T>): Promise<T> {
     const durable = this.#durable;
     if (durable === undefined) return look().apply();
-    const turn = this.#last.then(async () => {
+    return this.#inTurn(async () => {
+      await this.#settle();
       const { changes, apply } = look();
-      if (changes.length > 0) await durable.save(changes);
+      if (changes.length > 0) await this.#save(durable, changes, apply);
       return apply();
     });
+  }
+
+  /**
+   * Finds out what became of a change whose outcome was in doubt, so that memory is again as what is kept. Every further
+   * change waits for that, too. Rejects while it cannot be found out.
+   */
+  settle(): Promise<void> {
+    return this.#inTurn(() => this.#settle());
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
     this.#last = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #save(durable: Durable, changes: readonly Change[], apply: () => unknown): Promise<void> {
+    try {
+      await durable.save(changes);
+    } catch (error) {
+      if (error instanceof DoubtfulOutcome) this.#doubt = { settle: error.settle, apply };
+      throw error;
+    }
+  }
+
+  async #settle(): Promise<void> {
+    if (this.#doubt === undefined) return;
+    const { settle, apply } = this.#doubt;
+    const written = await settle();
+    this.#doubt = undefined;
+    if (written) apply();
   }
 }

@@ -24,4 +24,5 @@ export { SipNetwork, type Passing } from './sip-network.ts';
 export { Baresip, baresipMissing, needBaresip, type BaresipEvent, type BaresipOptions } from './baresip.ts';
 export { Linphone, linphoneMissing, needLinphone, type LinphoneOptions } from './linphone.ts';
 export { needSipp, Sipp, sippMissing, type SippOptions } from './sipp.ts';
+export { needPostgres, Postgres } from './postgres.ts';
 export { RtpCrypto } from './rtp-crypto.ts';

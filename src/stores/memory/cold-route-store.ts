@@ -1,24 +1,16 @@
 import { Emitter } from '../../base/index.ts';
 import type { ColdRoute, ColdRouteEvents, ColdRouteStore } from '../cold-route-store.ts';
+import { WriteThrough } from '../write-through.ts';
 
-/** Where a change is made durable before anybody sees it; throws when that fails. */
-export type ColdRouteJournal = {
-  set(route: ColdRoute): void;
-  clear(userId: string): void;
-  close(): void;
-};
-
-const nowhere: ColdRouteJournal = { set: () => undefined, clear: () => undefined, close: () => undefined };
-
-/** Cold routes in memory, written through to a journal where there is one. */
+/** Cold routes in memory: the default, and the cache of every other backend. */
 export class MemoryColdRouteStore implements ColdRouteStore {
   readonly events = new Emitter<ColdRouteEvents>();
   readonly #routes: Map<string, ColdRoute>;
-  readonly #journal: ColdRouteJournal;
+  readonly #through: WriteThrough;
 
-  constructor(known: readonly ColdRoute[] = [], journal: ColdRouteJournal = nowhere) {
+  constructor(known: readonly ColdRoute[] = [], through = new WriteThrough()) {
     this.#routes = new Map(known.map((route) => [route.userId, route]));
-    this.#journal = journal;
+    this.#through = through;
   }
 
   of(userId: string): ColdRoute | undefined {
@@ -29,21 +21,29 @@ export class MemoryColdRouteStore implements ColdRouteStore {
     return [...this.#routes.values()];
   }
 
-  async set(route: ColdRoute): Promise<void> {
-    this.#journal.set(route);
-    this.#routes.set(route.userId, route);
-    this.events.emit('changed', { userId: route.userId, route });
+  set(route: ColdRoute): Promise<void> {
+    const { userId } = route;
+    return this.#through.change(() => ({
+      changes: [{ kind: 'coldRoute', before: this.#routes.get(userId), after: route }],
+      apply: () => {
+        this.#routes.set(userId, route);
+        this.events.emit('changed', { userId, route });
+      },
+    }));
   }
 
-  async clear(userId: string): Promise<boolean> {
-    if (!this.#routes.has(userId)) return false;
-    this.#journal.clear(userId);
-    this.#routes.delete(userId);
-    this.events.emit('changed', { userId, route: undefined });
-    return true;
-  }
-
-  close(): void {
-    this.#journal.close();
+  clear(userId: string): Promise<boolean> {
+    return this.#through.change(() => {
+      const before = this.#routes.get(userId);
+      if (before === undefined) return { changes: [], apply: () => false };
+      return {
+        changes: [{ kind: 'coldRoute', before, after: undefined }],
+        apply: () => {
+          this.#routes.delete(userId);
+          this.events.emit('changed', { userId, route: undefined });
+          return true;
+        },
+      };
+    });
   }
 }

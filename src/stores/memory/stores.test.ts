@@ -4,13 +4,16 @@ import { systemRandom } from '../../base/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
 import { bindingStoreContract } from '../binding-store-contract.test.ts';
 import { sameContact } from '../contact-uri.ts';
+import { coldRouteStoreContract } from '../cold-route-store-contract.test.ts';
 import { directoryStoreContract } from '../directory-store-contract.test.ts';
 import { routingStoreContract } from '../routing-store-contract.test.ts';
 import { MemoryBindingStore } from './binding-store.ts';
+import { MemoryColdRouteStore } from './cold-route-store.ts';
 import { MemoryDirectoryStore } from './directory-store.ts';
 import { MemoryRoutingStore } from './routing-store.ts';
 
 directoryStoreContract('memory', async () => new MemoryDirectoryStore());
+coldRouteStoreContract('memory', async () => new MemoryColdRouteStore());
 routingStoreContract('memory', async () => {
   const directory = new MemoryDirectoryStore();
   return { directory, routing: new MemoryRoutingStore(directory) };

@@ -1,6 +1,7 @@
-import { Kysely } from 'kysely';
+import { Kysely, type Dialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
-import { migrations } from './migrations.ts';
+import { migrationsFor, type Engine } from './migrations.ts';
+import { postgresDialect } from './postgres.ts';
 import type { Tables } from './schema.ts';
 import { sqliteDialect } from './sqlite.ts';
 
@@ -9,11 +10,26 @@ export type Database = Kysely<Tables>;
 
 /** Opens an SQLite file and brings its tables up to date. Rejects when it cannot be opened, or is no database. */
 export async function openDatabase(file: string): Promise<Database> {
-  const database = new Kysely<Tables>({ dialect: sqliteDialect(file) });
+  return upToDate(sqliteDialect(file), 'sqlite');
+}
+
+/**
+ * Connects to PostgreSQL and brings the tables up to date. Rejects within seconds when it is not there. `lost` hears of
+ * connections that break while nobody uses them.
+ */
+export function connectDatabase(
+  url: string,
+  lost: (error: Error) => void = () => undefined,
+): Promise<Database> {
+  return upToDate(postgresDialect(url, lost), 'postgresql');
+}
+
+async function upToDate(dialect: Dialect, engine: Engine): Promise<Database> {
+  const database = new Kysely<Tables>({ dialect });
   try {
     const migrator = new Migrator({
       db: database,
-      provider: { getMigrations: async () => ({ ...migrations }) },
+      provider: { getMigrations: async () => migrationsFor(engine) },
     });
     const { error } = await migrator.migrateToLatest();
     if (error !== undefined) throw error;

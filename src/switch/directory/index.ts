@@ -6,6 +6,7 @@ export {
   type DeviceSeed,
   type DirectorySeed,
   type GroupSeed,
+  type LaidOver,
   type TrunkSeed,
   type UserSeed,
 } from './seed.ts';

@@ -57,22 +57,68 @@ export type DirectorySeed = {
 
 const idOf = (domain: string, extension: string) => `${extension}@${domain}`;
 
+/** What a seed put into the directory, by id; numbers by their digits. */
+export type LaidOver = {
+  readonly domain: string;
+  readonly users: readonly string[];
+  readonly devices: readonly string[];
+  readonly groups: readonly string[];
+  readonly trunks: readonly string[];
+  readonly numbers: readonly string[];
+};
+
 /**
- * Lays a seed over the directory: what it names is put or replaced, everything else stays. Records that are already
- * so are not written again. Rejects with `DirectoryConflict`, naming the record, when the seed contradicts itself or
- * what is there.
+ * Lays a seed over the directory: what it names is put or replaced, and what the seed before it named and it does not is
+ * removed; everything else stays. A seed that names nobody and nothing removes nothing. Records that are already so are
+ * not written again. Yields what `before` is the next time. Rejects with `DirectoryConflict`, naming the record, when the
+ * seed contradicts itself or what is there.
  */
 export async function seedDirectory(
   directory: DirectoryStore,
   seed: DirectorySeed,
   random: Random,
-): Promise<void> {
+  before?: LaidOver,
+): Promise<LaidOver | undefined> {
   const { domain, aliases } = seed;
-  await directory.putDomain({ name: domain, aliases });
+  const there = directory.domains().find(({ name }) => name === domain);
+  if (!isDeepStrictEqual(there?.aliases, aliases)) await directory.putDomain({ name: domain, aliases });
   refuseTwice(seed);
+  if (seed.users.length + seed.groups.length + seed.trunks.length === 0) return before;
+  if (before !== undefined) await removeMissing(directory, seed, before);
   for (const user of seed.users) await seedUser(directory, domain, user, random);
   for (const group of seed.groups) await seedGroup(directory, domain, group);
   for (const trunk of seed.trunks) await seedTrunk(directory, domain, trunk);
+  return laidOver(directory, seed);
+}
+
+/** What the seed names, as it is in the directory now. */
+function laidOver(directory: DirectoryStore, { domain, users, groups, trunks }: DirectorySeed): LaidOver {
+  const devices = users.flatMap((user) => user.devices);
+  return {
+    domain,
+    users: users.flatMap(({ extension }) => directory.user(domain, extension)?.id ?? []),
+    devices: devices.flatMap(({ extension }) => directory.device(domain, extension)?.id ?? []),
+    groups: groups.flatMap(({ extension }) => directory.group(domain, extension)?.id ?? []),
+    trunks: trunks.flatMap(({ name }) => directory.trunk(domain, name)?.id ?? []),
+    numbers: trunks.flatMap(({ numbers }) => Object.keys(numbers)),
+  };
+}
+
+/** Who is gone from the file must not go on registering. */
+async function removeMissing(
+  directory: DirectoryStore,
+  seed: DirectorySeed,
+  before: LaidOver,
+): Promise<void> {
+  const now = laidOver(directory, seed);
+  const same = now.domain === before.domain;
+  const gone = (what: 'users' | 'devices' | 'groups' | 'trunks' | 'numbers') =>
+    before[what].filter((id) => !same || !now[what].includes(id));
+  for (const number of gone('numbers')) await directory.removeNumber(before.domain, number);
+  for (const id of gone('trunks')) await directory.removeTrunk(id);
+  for (const id of gone('groups')) await directory.removeGroup(id);
+  for (const id of gone('devices')) await directory.removeDevice(id);
+  for (const id of gone('users')) await directory.removeUser(id);
 }
 
 /** Two entries of one file with one extension would silently become one. */
