@@ -6,7 +6,9 @@ import { callRoutes } from './routes/calls.ts';
 import { coldRouteRoutes } from './routes/cold-routes.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
+import { explainRoutes } from './routes/explain.ts';
 import { auditRoutes, recordRoutes } from './routes/records.ts';
+import { ruleRoutes } from './routes/rules.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { userRoutes } from './routes/users.ts';
 import { authenticate, type AuthenticationParts } from './who.ts';
@@ -43,6 +45,8 @@ export function api(server: FastifyInstance, parts: ApiParts & AuthenticationPar
   deviceRoutes(server, parts);
   bindingRoutes(server, parts);
   coldRouteRoutes(server, parts);
+  ruleRoutes(server, parts);
+  explainRoutes(server, parts);
   recordRoutes(server, parts);
   auditRoutes(server, parts);
   eventRoutes(server, parts);

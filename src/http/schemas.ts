@@ -1,4 +1,5 @@
 /** The JSON Schemas of the API: what requests are checked against, and what `openapi.json` says. */
+import { ruleComponents } from './rule-schemas.ts';
 
 const extensionPattern = '^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$';
 
@@ -222,6 +223,7 @@ export const components: Readonly<Record<string, object>> = {
   ColdRoute: coldRoute,
   Session: session,
   AuditEntry: audit,
+  ...ruleComponents,
   Problem: problemSchema,
 };
 

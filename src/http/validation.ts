@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import type { FastifySchemaCompiler, FastifySchema } from 'fastify';
 
-const options = { allErrors: false, useDefaults: true, strict: false } as const;
+const options = { allErrors: false, useDefaults: true, strict: false, discriminator: true } as const;
 
 /** Bodies are taken as they are; the rest of a request is text, and is made what the schema says. */
 const strict = new Ajv(options);

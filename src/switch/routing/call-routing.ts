@@ -15,13 +15,19 @@ import { explain, type ExplainedStep, type Supposed } from './explain.ts';
 import type { LookUp, RoutingFacts, RuleCaller } from './facts.ts';
 import { NumberReader } from './numbers.ts';
 import { defaultPolicy, ForwardLimits, needsConfirm, permits, type Forwarding } from './policy.ts';
+import { checkRule } from './rule-checks.ts';
 import type { Rung } from './rung.ts';
 import { TimeZones } from './schedules.ts';
 import { startWalk } from './start-walk.ts';
 import type { Walk } from './walk.ts';
 
+/** The profiles that everybody has. */
+export const commonProfiles: readonly string[] = ['office', 'travel', 'do-not-disturb'];
+
 /** What calendars say at a time; undefined for one that is not known or was never read. */
 export interface Calendars {
+  /** Whether the configuration lets calendars be read from there. */
+  allows(url: string): boolean;
   at(domain: string, name: string, wall: number): ReadonlySet<'busy' | 'out-of-office'> | undefined;
 }
 
@@ -30,6 +36,8 @@ export type Question = { readonly caller: string; readonly called: string; reado
 
 /** Asks what rules leave to others. Never rejects; undefined is no answer in time. */
 export interface LookUps {
+  /** Whether the configuration lets rules ask there at all. */
+  allows(url: string): boolean;
   ask(condition: LookUp, question: Question): Promise<string | undefined>;
 }
 
@@ -45,8 +53,8 @@ export type CallRoutingParts = ColdParts & {
 };
 
 /** Where there are none. */
-export const noCalendars: Calendars = { at: () => undefined };
-export const noLookUps: LookUps = { ask: async () => undefined };
+export const noCalendars: Calendars = { allows: () => false, at: () => undefined };
+export const noLookUps: LookUps = { allows: () => false, ask: async () => undefined };
 
 /** A call to be walked through an owner's rules: who calls, at what time (now when absent). */
 export type RoutedCall = { readonly caller: RuleCaller; readonly wall?: number };
@@ -57,6 +65,7 @@ export class CallRouting {
   readonly limits: ForwardLimits;
   readonly #parts: CallRoutingParts;
   readonly #zones = new TimeZones();
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(parts: CallRoutingParts) {
     this.#parts = parts;
@@ -66,6 +75,40 @@ export class CallRouting {
   /** The rules of an owner, even of one that has none. */
   routing(owner: RoutingOwner): Routing {
     return this.#parts.routing.routing(owner) ?? { owner, rules: [], profiles: [] };
+  }
+
+  /**
+   * Changes an owner's rules, profile or presence; resolves with what is now there when that is durable. Changes of one
+   * owner wait for each other, so that none undoes another. Rejects as `change` or the store does.
+   */
+  change(owner: RoutingOwner, change: (before: Routing) => Routing): Promise<Routing> {
+    const key = JSON.stringify([owner.domain, owner.kind, owner.id]);
+    const turn = (this.#turns.get(key) ?? Promise.resolve()).then(async () => {
+      const before = this.routing(owner);
+      const after = change(before);
+      if (after !== before) await this.#parts.routing.putRouting(after);
+      return after;
+    });
+    const settled: Promise<void> = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(key, settled);
+    void settled.then(() => {
+      if (this.#turns.get(key) === settled) this.#turns.delete(key);
+    });
+    return turn;
+  }
+
+  /** What keeps a rule from being saved: something that is not there, or the policy. */
+  check(owner: RoutingOwner, rule: Pick<Rule, 'when' | 'then' | 'locked'>): string | undefined {
+    const { routing, lookUps, directory } = this.#parts;
+    const hasTrunk = (domain: string, name: string) => directory.trunk(domain, name) !== undefined;
+    return checkRule({ routing, rules: this, lookUps, hasTrunk }, owner, rule);
+  }
+
+  allowsCalendar(url: string): boolean {
+    return this.#parts.calendars.allows(url);
   }
 
   walk(owner: RoutingOwner, call: RoutedCall): Walk {
