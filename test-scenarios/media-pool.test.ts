@@ -32,6 +32,7 @@ describe('media that is lost in mid-call', () => {
   let product: Product | undefined;
   let engines: Rtpengine[] = [];
   const changes: CallView[] = [];
+  beforeEach(() => void changes.splice(0));
   afterEach(async () => {
     await product?.close();
     for (const engine of engines) await engine.close();
@@ -43,7 +44,11 @@ describe('media that is lost in mid-call', () => {
     product = await Product.start({
       media: async (port) => {
         const dtmfLog = { address: loopback, port };
-        engines = [await Rtpengine.start({ dtmfLog }), await Rtpengine.start({ dtmfLog })];
+        const first = await Rtpengine.start({ dtmfLog });
+        engines = [first];
+        // Not the same ones, so that a port tells whose it is.
+        const ports = [first.ports[1] + 1, first.ports[1] + 400] as const;
+        engines.push(await Rtpengine.start({ dtmfLog, ports }));
         const nodes = engines.map((engine) => ({ host: engine.address, port: engine.port }));
         return { nodes, close: () => undefined };
       },
@@ -89,15 +94,13 @@ describe('media that is lost in mid-call', () => {
     });
     product.product.events.on('changed', (view) => changes.push(view));
     const talks = [await talk(product, ['2001', '1001']), await talk(product, ['2002', '1002'])];
-    const ports = talks.map(({ far }) => portOf(far));
     await kill();
-    const asks = () => talks.map(({ far, near }) => `${far.reinvites.length}+${near.reinvites.length}`);
-    const [first] = talks;
-    await first?.far.media.rtp.until(() => asks().includes('1+1'), 'both phones of one call are asked');
+    const isMoved = ({ decisions }: CallView) => decisions.includes('media moved to another media engine');
+    await talks[0]?.far.media.rtp.until(() => changes.some(isMoved), 'its call moves', 10_000);
+    // It may get the ports that it had; then its phones need not be asked.
     for (const one of talks) await bothHear(one);
-    // One call lived on each thread.
-    assert.deepEqual(new Set(asks()), new Set(['0+0', '1+1']), `ports ${ports.join()}`);
-    assert.ok(changes.some(({ decisions }) => decisions.includes('media moved to another media engine')));
+    // Each thread had one of the two.
+    assert.equal(new Set(changes.filter(isMoved).map(({ id }) => id)).size, 1);
     for (const { far } of talks) await far.hangup();
   });
 });
