@@ -2,15 +2,19 @@ import type Srf from 'drachtio-srf';
 import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
 import type { BindingStore, ColdRouteStore, DirectoryStore, RoutingStore } from '../stores/index.ts';
 import type { CallEvents, CallView } from './call/call-view.ts';
+import type { DialogFacts } from './call/dialog-facts.ts';
 import type { MediaEngine } from './call/media-engine.ts';
 import type { SwitchSettings } from './call/settings.ts';
+import type { Reason } from './call/signaling.ts';
 import type { Authenticator } from './registrar/index.ts';
+import type { ResolveName } from './trunks/sources.ts';
 import type { CallRouting, Calendars, LookUps } from './routing/call-routing.ts';
 
 export { createSwitch } from './switch.ts';
 export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
 export { MediaFailure, type MediaEngine, type NgReply } from './call/media-engine.ts';
 export { defaultSettings, type SwitchSettings } from './call/settings.ts';
+export type { DialogFacts } from './call/dialog-facts.ts';
 export type { CallEvents, CallView, FlipKind, FlipView, LegView } from './call/call-view.ts';
 
 /** All that the switch needs; the composition root makes each part. `srf` is connected, or will be. */
@@ -26,6 +30,8 @@ export type SwitchParts = {
   readonly lookUps?: LookUps;
   readonly authenticator: Authenticator;
   readonly settings: SwitchSettings;
+  /** Looks up the names of carriers; without it, only addresses are known. */
+  readonly resolveName?: ResolveName;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -72,6 +78,10 @@ export interface Switch {
   endCall(id: string, asker: Asker): Outcome<object>;
   /** Whether codes pressed in this call are looked for; without, every key goes to the other side. */
   setCallCodes(id: string, on: boolean, asker: Asker): Outcome<object>;
+  /** The confirmed dialogs of a live call, as they are now. */
+  dialogsOf(callId: string): readonly DialogFacts[];
+  /** BYE in a dialog that an earlier process had; resolves when it was answered, or will not be. */
+  endDialog(dialog: DialogFacts, reason: Reason): Promise<void>;
   /** One datagram of the media engine's DTMF log (JSON). What is not understood is dropped. */
   dtmfLog(datagram: Uint8Array): void;
   /** No new calls from here on; resolves when the last call has ended, or after the seconds given, by BYE. */

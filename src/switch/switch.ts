@@ -8,6 +8,7 @@ import { SrfIncoming, SrfSignaling } from './call/srf-signaling.ts';
 import { asClient } from './call/srf-types.ts';
 import { createCore } from './core.ts';
 import { deliver } from './features/message.ts';
+import type { Trunk } from '../stores/index.ts';
 import type { Switch, SwitchParts } from './index.ts';
 import { uriParts, type Authenticator } from './registrar/index.ts';
 import { otherRequests } from './requests.ts';
@@ -20,7 +21,7 @@ export function createSwitch(parts: SwitchParts): Switch {
     ...parts,
     signaling: new SrfSignaling(srf),
     overload: new Overload({ clock: parts.clock, busy: loopLoad() }),
-    authenticate: (incoming) => authenticated(authenticator, incoming),
+    authenticate: (incoming) => caller(authenticator, incoming),
   });
   srf.use('invite', (req, res) => {
     const incoming = new SrfIncoming(srf, req, res);
@@ -45,21 +46,33 @@ export function createSwitch(parts: SwitchParts): Switch {
   return core;
 }
 
-/** The authenticated device behind an INVITE; its From counts for nothing. */
+/** The authenticated device behind a request; its From counts for nothing. */
 function authenticated(
   authenticator: Authenticator,
-  incoming: SipRequest,
+  request: SipRequest,
 ): { readonly endpoint: Endpoint } | Refusal {
-  const { method, uri, source } = incoming;
-  const result = authenticator.check({
-    method,
-    uri,
-    protocol: source.protocol,
-    source_address: source.address,
-    source_port: source.port,
-    get: (name) => incoming.get(name),
-  });
+  const result = authenticator.check(asReceived(request));
   return result.kind === 'ok'
     ? { endpoint: { kind: 'device', user: result.user, device: result.device } }
     : result;
 }
+
+/** Who calls: a device, or a carrier that has an account here. */
+function caller(
+  authenticator: Authenticator,
+  request: SipRequest,
+): { readonly endpoint: Endpoint } | { readonly trunk: Trunk } | Refusal {
+  const result = authenticator.checkCaller(asReceived(request));
+  return result.kind === 'ok'
+    ? { endpoint: { kind: 'device', user: result.user, device: result.device } }
+    : result;
+}
+
+const asReceived = (request: SipRequest) => ({
+  method: request.method,
+  uri: request.uri,
+  protocol: request.source.protocol,
+  source_address: request.source.address,
+  source_port: request.source.port,
+  get: (name: string) => request.get(name),
+});

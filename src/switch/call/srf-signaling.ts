@@ -50,9 +50,7 @@ function earlyDialog(res: SrfResponse): DialogId | undefined {
 const routeHeader = ({ path }: Route): Record<string, string> =>
   path === undefined ? {} : { Route: path.join(', ') };
 
-const routeOptions = (route: Route) => ({
-  ...(route.proxy === undefined ? {} : { proxy: route.proxy }),
-});
+const routeOptions = ({ proxy }: Route) => (proxy === undefined ? {} : { proxy });
 
 const answerOf = (res: SrfResponse): RequestAnswer => ({
   status: res.status,

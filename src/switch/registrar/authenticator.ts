@@ -3,9 +3,11 @@ import {
   sameContact,
   type Account,
   type BindingStore,
+  type Credentials,
   type Device,
   type DirectoryStore,
   type Flow,
+  type Trunk,
   type User,
 } from '../../stores/index.ts';
 import { deviceById, domainOfHost, sharedDeviceId, type DigestAlgorithm } from '../directory/index.ts';
@@ -22,6 +24,9 @@ import type { SourceGuard } from './source-guard.ts';
  */
 export type AuthenticationResult =
   { readonly kind: 'ok'; readonly user: User; readonly device: Device } | Refusal;
+
+/** The same of a call, which a carrier with an account here may make too. */
+export type CallerResult = AuthenticationResult | { readonly kind: 'trunk'; readonly trunk: Trunk };
 
 export type Refusal = {
   readonly kind: 'challenge' | 'forbidden';
@@ -68,6 +73,15 @@ export class Authenticator {
   }
 
   check(request: SipRequest): AuthenticationResult {
+    const result = this.#check(request, false);
+    return result.kind === 'trunk' ? forbidden(403, 'Not for trunks') : result;
+  }
+
+  checkCaller(request: SipRequest): CallerResult {
+    return this.#check(request, true);
+  }
+
+  #check(request: SipRequest, calls: boolean): CallerResult {
     const { directory, bindings, guard, policy } = this.#options;
     const flow = flowOf(request);
     // A phone that is registered over this very flow is not made to pay for its neighbour behind the same NAT.
@@ -80,7 +94,7 @@ export class Authenticator {
     const answer = this.#bestAnswer(request, realm);
     return answer === undefined
       ? this.#challenge(request, realm, false)
-      : this.#verify(request, flow, realm, answer);
+      : this.#verify(request, flow, realm, { answer, calls });
   }
 
   /** The answer for our realm with the strongest of the offered algorithms. */
@@ -94,15 +108,20 @@ export class Authenticator {
     return undefined;
   }
 
-  #verify(request: SipRequest, flow: Flow, realm: string, answer: DigestAnswer): AuthenticationResult {
+  #verify(
+    request: SipRequest,
+    flow: Flow,
+    realm: string,
+    { answer, calls }: { readonly answer: DigestAnswer; readonly calls: boolean },
+  ): CallerResult {
     const { directory, nonces, guard, policy, logger } = this.#options;
     const count = countOf(answer, policy.withoutQop);
     if (count === 'unusable') return this.#challenge(request, realm, false);
     if (nonces.check(answer.nonce, realm) !== 'fresh') return this.#challenge(request, realm, true);
     const algorithm = algorithmOf(answer, policy.algorithms) ?? 'MD5';
-    const account = directory.account(realm, answer.username);
-    const fits = responseFits(answer, request.method, algorithm, account?.credentials ?? nobody);
-    if (account === undefined || !fits) {
+    const holder = holderOf(directory, realm, answer.username, calls);
+    const fits = responseFits(answer, request.method, algorithm, holder?.credentials ?? nobody);
+    if (holder === undefined || !fits) {
       const banned = guard.failed(flow.address);
       logger.warn({ source: flow.address, method: request.method, banned }, 'wrong username or password');
       return forbidden(403, 'Wrong username or password');
@@ -111,7 +130,9 @@ export class Authenticator {
     if (!nonces.take(answer.nonce, count)) return this.#challenge(request, realm, true);
     if (!fitsRequest(answer.uri, request)) return forbidden(400, 'Digest URI is not the Request-URI');
     guard.succeeded(flow.address);
-    return { kind: 'ok', user: account.user, device: this.#deviceOf(request, flow, account) };
+    return 'trunk' in holder
+      ? { kind: 'trunk', trunk: holder.trunk }
+      : { kind: 'ok', user: holder.user, device: this.#deviceOf(request, flow, holder) };
   }
 
   /** Whether an unauthenticated request is to be answered: a registered phone's always, a stranger's sparingly. */
@@ -175,6 +196,20 @@ export class Authenticator {
     if (known !== undefined) return known.deviceId;
     return sharedDeviceId(user, contact?.instance ?? contact?.uri ?? `${flow.address}:${flow.port}`);
   }
+}
+
+/** Who a user name stands for: an account of the domain or, for calls, the carrier of a trunk. */
+function holderOf(
+  directory: DirectoryStore,
+  domain: string,
+  username: string,
+  calls: boolean,
+): Account | { readonly trunk: Trunk; readonly credentials: Credentials } | undefined {
+  const account = directory.account(domain, username);
+  if (account !== undefined || !calls) return account;
+  const trunk = directory.trunks(domain).find(({ inbound }) => inbound?.credentials?.username === username);
+  const credentials = trunk?.inbound?.credentials;
+  return trunk === undefined || credentials === undefined ? undefined : { trunk, credentials };
 }
 
 const sameFlow = (a: Flow, b: Flow) =>

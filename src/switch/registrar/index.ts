@@ -3,6 +3,7 @@ export {
   type AuthenticationPolicy,
   type AuthenticationResult,
   type AuthenticatorOptions,
+  type CallerResult,
   type Refusal,
 } from './authenticator.ts';
 export { Nonces, type NonceOptions } from './nonces.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Clock } from '../../base/index.ts';
-import { MemoryDirectoryStore, type Trunk, type User } from '../../stores/index.ts';
+import { silentLogger as log, type Clock } from '../../base/index.ts';
+import { MemoryBindingStore, MemoryDirectoryStore, type Trunk, type User } from '../../stores/index.ts';
 import { VirtualClock } from '../../testing/virtual-clock.ts';
 import type { Identity } from '../call/endpoint.ts';
 import type { OutsideAsk } from './outside-routes.ts';
@@ -30,6 +30,7 @@ describe('ways outside', () => {
   let clock: Clock & { advance(ms: number): void };
   let directory: MemoryDirectoryStore;
   let trunks: Trunks;
+  let make: (unit: () => number, emergencyNumbers: readonly string[]) => Trunks;
   let dice = 0.5;
   const signaling = new FakeSignaling();
 
@@ -40,7 +41,11 @@ describe('ways outside', () => {
     await directory.putUser(ada);
     dice = 0.5;
     const random = { hex: () => '0', unit: () => dice };
-    trunks = new Trunks({ signaling, directory, clock, random, emergencyNumbers: ['112'] });
+    const bindings = new MemoryBindingStore({ clock, random, limits: { perDevice: 1, total: 1 } });
+    const parts = { signaling, directory, bindings, clock, log };
+    make = (unit, emergencyNumbers) =>
+      new Trunks({ ...parts, random: { ...random, unit }, emergencyNumbers });
+    trunks = make(random.unit, ['112']);
   });
 
   const put = (more: Partial<Trunk>) => directory.putTrunk({ ...base, id: more.name ?? base.id, ...more });
@@ -78,8 +83,7 @@ describe('ways outside', () => {
       const first: string[] = [];
       for (let i = 0; i < 100; i++) {
         let turn = i;
-        const random = { hex: () => '0', unit: () => ((turn++ * 37) % 100) / 100 };
-        const some = new Trunks({ signaling, directory, clock, random, emergencyNumbers: [] });
+        const some = make(() => ((turn++ * 37) % 100) / 100, []);
         const names = some
           .outsideRoutes({ domain, number: '12345' })
           .map(({ endpoint }) => (endpoint.kind === 'trunk' ? endpoint.trunk.name : ''));

@@ -145,15 +145,24 @@ function numberOf(parts: OutsideParts, trunk: Trunk, user: User | undefined): st
  * where the trunk allows it. An extension is shown only where there is no number at all.
  */
 function shownAs(parts: OutsideParts, trunk: Trunk, ask: OutsideAsk, caller: Identity): OutsideCaller {
-  const { form = trunkDefaults.callerId.form } = trunk.callerId ?? {};
-  const main = trunk.callerId?.number ?? ask.mainNumber ?? firstNumber(parts, trunk);
-  const own = ask.shown?.show === 'main' ? undefined : ownNumber(parts, trunk, ask, caller);
+  const { form } = { ...trunkDefaults.callerId, ...trunk.callerId };
+  const number = numberShown(parts, trunk, ask, caller) ?? trunk.username ?? caller.number;
   const prefix = ask.shown?.show === 'prefix' ? ask.shown.prefix : '';
   return {
-    number: parts.forms.formed(own ?? main ?? trunk.username ?? caller.number, form, trunk.country),
+    number: parts.forms.formed(number, form, trunk.country),
     name: `${prefix}${caller.name}`,
     withheld: caller.withheld,
   };
+}
+
+function numberShown(
+  parts: OutsideParts,
+  trunk: Trunk,
+  ask: OutsideAsk,
+  caller: Identity,
+): string | undefined {
+  const own = ask.shown?.show === 'main' ? undefined : ownNumber(parts, trunk, ask, caller);
+  return own ?? trunk.callerId?.number ?? ask.mainNumber ?? firstNumber(parts, trunk);
 }
 
 const firstNumber = ({ directory }: OutsideParts, { domain, name }: Trunk): string | undefined =>

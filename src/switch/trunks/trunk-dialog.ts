@@ -34,6 +34,10 @@ export class TrunkDialog implements Dialog {
     return this.#dialog.target;
   }
 
+  get facts(): Dialog['facts'] {
+    return this.#dialog.facts;
+  }
+
   listen(listener: DialogListener): void {
     this.#dialog.listen(listener);
   }

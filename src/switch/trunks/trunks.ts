@@ -1,17 +1,23 @@
-import type { Clock, Random } from '../../base/index.ts';
-import type { DirectoryStore, Flow, Trunk } from '../../stores/index.ts';
-import type { InviteFailure, Signaling } from '../call/signaling.ts';
+import type { Clock, Logger, Random } from '../../base/index.ts';
+import type { BindingStore, DirectoryStore, Trunk } from '../../stores/index.ts';
+import type { InviteFailure, Refusal, Signaling, SipRequest } from '../call/signaling.ts';
 import { Gateways } from './gateways.ts';
+import { trunkCall, type TrunkCall } from './inbound.ts';
 import { isOutsideNumber, NumberForms } from './number-form.ts';
 import { outsideRoutes, type OutsideAsk, type OutsideTarget } from './outside-routes.ts';
+import { Sources, type ResolveName } from './sources.ts';
 import { TrunkSignaling } from './trunk-signaling.ts';
 
 export type TrunkParts = {
   /** The way to every carrier; what it makes of it for calls is `signaling`. */
   readonly signaling: Signaling;
   readonly directory: DirectoryStore;
+  readonly bindings: BindingStore;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Logger;
+  /** Looks names of carriers up; without it only addresses are known. */
+  readonly resolveName?: ResolveName;
   /** Numbers that are always called, over any trunk. */
   readonly emergencyNumbers: readonly string[];
 };
@@ -23,12 +29,43 @@ export class Trunks {
   /** What calls go through: it knows the ways of trunks. */
   readonly signaling: Signaling;
   readonly #parts: TrunkParts;
+  readonly #sources: Sources;
 
   constructor(parts: TrunkParts) {
     this.#parts = parts;
     const { signaling: inner, clock, random } = parts;
     this.gateways = new Gateways(clock);
+    this.#sources = new Sources({ ...parts, resolve: parts.resolveName });
     this.signaling = new TrunkSignaling({ inner, gateways: this.gateways, clock, random });
+  }
+
+  close(): void {
+    this.#sources.close();
+  }
+
+  /**
+   * The call that a trunk makes, known by where it comes from; undefined for everybody else, and for carriers that have to
+   * prove who they are, which `callBy` takes. Refused when nothing of that trunk's was called.
+   */
+  callFrom(request: SipRequest): TrunkCall | Refusal | undefined {
+    const trunk = this.#at(request);
+    return trunk === undefined || trunk.inbound?.credentials !== undefined
+      ? undefined
+      : trunkCall({ directory: this.#parts.directory, forms: this.forms }, trunk, request);
+  }
+
+  /** The call of a carrier that has proved who it is; from where it was told to call, if it was. */
+  callBy(trunk: Trunk, request: SipRequest): TrunkCall | Refusal {
+    const elsewhere = trunk.inbound?.sources !== undefined && this.#at(request)?.id !== trunk.id;
+    return elsewhere
+      ? { status: 403, reason: 'Wrong username or password' }
+      : trunkCall({ directory: this.#parts.directory, forms: this.forms }, trunk, request);
+  }
+
+  /** A phone may live at a trunk's address; the way over which it has registered is the phone's. */
+  #at({ source }: SipRequest): Trunk | undefined {
+    const trunk = this.#sources.at(source);
+    return trunk === undefined || this.#parts.bindings.ofFlow(source).length > 0 ? undefined : trunk;
   }
 
   /** Whether it is an emergency number, which passes every limit and policy. */
@@ -60,12 +97,3 @@ export const goesOn = ({ status, undelivered }: InviteFailure): boolean =>
   undelivered === true ||
   [401, 407, 408, 430].includes(status) ||
   (status >= 500 && status < 600 && status !== 501 && status !== 505 && status !== 513);
-
-/** The trunk that a request comes from: by its source address and port, which nobody else is given. */
-export function trunkAt(directory: DirectoryStore, source: Flow): Trunk | undefined {
-  for (const { name } of directory.domains())
-    for (const trunk of directory.trunks(name))
-      if (trunk.host === source.address && trunk.port === source.port && trunk.transport === source.protocol)
-        return trunk;
-  return undefined;
-}
