@@ -1,8 +1,11 @@
 import { systemClock as clock, type Logger } from '../base/index.ts';
 import { Journal, type Binding, type DirectoryStore, type MemoryBindingStore } from '../stores/index.ts';
 import { deviceById } from '../switch/directory/index.ts';
+import type { Switch } from '../switch/index.ts';
+import { CallJournal, endLeftovers, type KeptCall, type MediaWatch } from '../switch/records/index.ts';
 import type { Opened } from './closing.ts';
 import { at } from './failure.ts';
+import type { Records } from './records.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -36,4 +39,46 @@ export async function keepBindings(
   }
   bindings.restore(restored, journal);
   log.info({ restored: restored.length, ...left }, 'registrations restored');
+}
+
+/** What the journal of calls is put together of. */
+export type CallParts = {
+  readonly product: Switch;
+  readonly media: MediaWatch;
+  readonly kept: Pick<Records, 'keepRecord' | 'written'>;
+  readonly directory: DirectoryStore;
+};
+
+/** Writes live calls down in the data folder, and ends those that an earlier process left there. */
+export async function keepCalls(
+  { folder, product, media, kept, directory }: CallParts & { readonly folder: string },
+  opened: Opened,
+  log: Logger,
+): Promise<CallJournal> {
+  const journal = await at('data', () => new Journal<KeptCall>({ folder, name: 'calls', clock, log }));
+  opened.add('journal of calls', () => journal.close());
+  const { events } = product;
+  const calls = new CallJournal({ journal, events, dialogsOf: (id) => product.dialogsOf(id), clock });
+  const off = kept.written.on('records', (records) => calls.kept(records));
+  opened.add('live calls', () => {
+    off();
+    calls.close();
+  });
+  const leftovers = endLeftovers({
+    journal,
+    directory,
+    keep: kept.keepRecord,
+    endDialog: (dialog, reason) => product.endDialog(dialog, reason),
+    forgetMedia: async (callId) => {
+      const forgotten = media.command('delete', { 'call-id': callId });
+      const quality = media.qualityOf(callId);
+      await forgotten;
+      return quality;
+    },
+    log,
+  });
+  leftovers.catch((error: unknown) =>
+    log.error({ error: String(error) }, 'calls of an earlier process not ended'),
+  );
+  return calls;
 }

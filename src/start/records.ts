@@ -1,4 +1,4 @@
-import { systemClock as clock, type Logger, type Timer } from '../base/index.ts';
+import { Emitter, systemClock as clock, type Logger, type Timer } from '../base/index.ts';
 import {
   Outbox,
   SqlAuditStore,
@@ -7,18 +7,21 @@ import {
   type AuditStore,
   type CallRecord,
   type Database,
-  type DirectoryStore,
   type RecordStore,
   type StoreHealth,
 } from '../stores/index.ts';
-import { RecordKeeper, type MediaWatch } from '../switch/records/index.ts';
-import type { Switch } from '../switch/index.ts';
+import { RecordKeeper } from '../switch/records/index.ts';
 import type { Opened } from './closing.ts';
+import { keepCalls, type CallParts } from './journals.ts';
+
+type RecordsWritten = { records: readonly CallRecord[] };
 
 /** What is kept of calls and changes. Nobody waits for it: what cannot be written now is written later. */
 export type Records = {
   readonly records: RecordStore;
   readonly audit: AuditStore;
+  /** What has arrived in the database. */
+  readonly written: Emitter<RecordsWritten>;
   readonly keepRecord: (record: CallRecord) => void;
   readonly keepAudit: (entry: AuditEntry) => void;
   /** Not written yet, and never to be written: too many waited. */
@@ -38,9 +41,13 @@ export function openRecords(
   const log = options.log.child({ part: 'records' });
   const records = health.guard(new SqlRecordStore(database));
   const audit = health.guard(new SqlAuditStore(database));
+  const written = new Emitter<RecordsWritten>();
   const recordBox = new Outbox<CallRecord>({
     what: 'call records',
-    write: (batch) => records.add(batch),
+    write: async (batch) => {
+      await records.add(batch);
+      written.emit('records', batch);
+    },
     clock,
     log,
   });
@@ -58,6 +65,7 @@ export function openRecords(
   return {
     records,
     audit,
+    written,
     keepRecord: (record) => recordBox.put(record),
     keepAudit: (entry) => auditBox.put(entry),
     waiting: () => recordBox.waiting + auditBox.waiting,
@@ -79,24 +87,24 @@ function forgetOld(records: RecordStore, days: number, log: Logger): () => void 
   return () => timer.cancel();
 }
 
-/** Makes a record of every call from here on; closing waits for the last ones. */
-export function keepRecords(
-  parts: {
-    readonly product: Switch;
-    readonly media: MediaWatch;
-    readonly kept: Records;
-    readonly directory: DirectoryStore;
-  },
+/** Makes a record of every call from here on, and of those that an earlier process left; closing waits for the last. */
+export async function keepRecords(
+  parts: CallParts & { readonly folder: string },
   opened: Opened,
-  log: Logger,
-): void {
+  logger: Logger,
+): Promise<void> {
   const { product, media, kept, directory } = parts;
+  const log = logger.child({ part: 'records' });
+  const journal = await keepCalls(parts, opened, log);
   const keeper = new RecordKeeper({
     events: product.events,
     directory,
     qualityOf: (callId) => media.qualityOf(callId),
-    keep: kept.keepRecord,
-    log: log.child({ part: 'records' }),
+    keep: (record) => {
+      journal.over(record);
+      kept.keepRecord(record);
+    },
+    log,
   });
   opened.add('call records', async () => {
     keeper.close();

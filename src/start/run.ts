@@ -143,7 +143,7 @@ export async function run(config: Config): Promise<Running> {
     random,
     log: log.child({ part: 'switch' }),
   });
-  keepRecords({ product, media, kept: stores.records, directory }, opened, log);
+  await keepRecords({ folder: folder.path, product, media, kept: stores.records, directory }, opened, log);
   engines.hear((datagram) => product.dtmfLog(datagram));
   let draining = false;
   const http = await serveHttp(

@@ -5,6 +5,7 @@ import { CallRate } from './call/call-rate.ts';
 import { userOf } from './call/endpoint.ts';
 import type { CallEvents } from './call/call-view.ts';
 import { Calls } from './call/calls.ts';
+import { dialogControl } from './call/dialog-facts.ts';
 import { watchBindings } from './call/watch-bindings.ts';
 import type { Overload } from './call/overload.ts';
 import type { Ring } from './call/ring.ts';
@@ -94,7 +95,7 @@ export function createCore(parts: CoreParts): Core {
     calls,
     rules,
     events: context.events,
-    ...callControl(calls, flips, keypads),
+    ...callControl(calls, flips, keypads, parts.signaling),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
     dtmfLog: (datagram) => told(datagram, context, { keypads, rescues, rehome }),
     drain: (seconds) => {
@@ -146,13 +147,15 @@ function callControl(
   calls: Calls,
   flips: FlipsByApi,
   keypads: Keypads,
-): Pick<Switch, 'listCalls' | 'getCall' | 'flipCall' | 'cancelFlip' | 'endCall' | 'setCallCodes'> {
+  signaling: Signaling,
+): Omit<Switch, 'events' | 'rules' | 'coldRoutes' | 'dtmfLog' | 'drain' | 'describe'> {
   const noCall = { ok: false, status: 404, reason: 'No such call' } as const;
   const visible = (id: string, asker: Asker): Call | undefined => {
     const call = calls.get(id);
     return call !== undefined && mayTouch(call, asker) ? call : undefined;
   };
   return {
+    ...dialogControl(calls, signaling),
     listCalls: (asker) =>
       calls
         .all()

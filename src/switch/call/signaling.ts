@@ -1,4 +1,5 @@
 import type { Flow, Gateway, Trunk } from '../../stores/index.ts';
+import type { DialogFacts } from './dialog-facts.ts';
 
 /** SIP header names and values, for what a request or response carries beyond the dialog's own. */
 export type Headers = Readonly<Record<string, string>>;
@@ -59,6 +60,8 @@ export type DialogListener = {
 export interface Dialog extends DialogId {
   /** The URI that requests inside it go to; the peer's Contact. */
   readonly target: string;
+  /** What would end it in another process; absent where nothing can. */
+  readonly facts?: DialogFacts | undefined;
   listen(listener: DialogListener): void;
   bye(reason?: Reason, headers?: Headers): void;
   /** Sends a re-INVITE; resolves with the answer, rejects with `SipFailure`. */

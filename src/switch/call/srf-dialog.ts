@@ -1,4 +1,5 @@
 import { allowedMethods } from './capabilities.ts';
+import { factsOf, type DialogFacts } from './dialog-facts.ts';
 import {
   reasonHeader,
   SipFailure,
@@ -49,6 +50,10 @@ export class SrfDialogAdapter implements Dialog {
     const early = this.#early;
     this.#early = [];
     for (const deliver of early) deliver(listener);
+  }
+
+  get facts(): DialogFacts | undefined {
+    return factsOf(this.#dialog);
   }
 
   get target(): string {

@@ -33,6 +33,10 @@ export interface SrfResponse extends SrfMessage {
 }
 
 export interface SrfDialog {
+  readonly type: 'uac' | 'uas';
+  /** The INVITE, and the answer to it. */
+  readonly req: SrfRequest | undefined;
+  readonly res: SrfResponse | undefined;
   readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
   readonly local: { sdp: string; readonly contact?: string };
   readonly remote: { readonly uri: string; sdp: string };

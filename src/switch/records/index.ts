@@ -1,3 +1,4 @@
 export { RecordedMedia, type RecordingNotes } from './recorded-media.ts';
 export { MediaWatch } from './media-watch.ts';
+export { CallJournal, endLeftovers, type KeptCall, type LeftoverParts } from './call-journal.ts';
 export { RecordKeeper } from './record-keeper.ts';

@@ -21,7 +21,7 @@ const protocols: readonly FlowProtocol[] = ['udp', 'tcp', 'tls', 'ws', 'wss'];
  * Where the request came from. drachtio-server calls a WebSocket `tcp`; the topmost Via says what it is
  * (RFC 7118 §5.2).
  */
-export function flowOf(request: SipRequest): Flow {
+export function flowOf(request: Omit<SipRequest, 'method' | 'uri'>): Flow {
   const via = /^\s*SIP\s*\/\s*2\.0\s*\/\s*(\w+)/i.exec(request.get('via') ?? '')?.[1]?.toLowerCase();
   const said = request.protocol.toLowerCase();
   const name = via === 'ws' || via === 'wss' || said === '' ? via : said;

@@ -16,7 +16,7 @@ const hostOf = (address: string) => (address.includes(':') ? `[${address}]` : ad
  * a NAT that is the only address that works, and on a connection the only way at all (RFC 5626 §5.3, RFC 7118 §5).
  * With a Path, the first hop of it knows the way (RFC 3327 §5.1).
  */
-export function routeTo(binding: Binding): Route {
+export function routeTo(binding: Pick<Binding, 'contact' | 'flow' | 'path'>): Route {
   const { contact: uri, flow, path } = binding;
   const hop = path[0] === undefined ? undefined : (/<([^>]+)>/.exec(path[0])?.[1] ?? path[0]);
   if (hop !== undefined) return { uri, proxy: hop, path };
