@@ -13,6 +13,12 @@ export type Config = {
   readonly ring: { readonly seconds: number; readonly memberSeconds: number };
   readonly emergencyNumbers: readonly string[];
   readonly features: FeaturesConfig;
+  readonly routing: {
+    readonly maxSteps: number;
+    readonly maxSeconds: number;
+    readonly mailboxFallback: string;
+    readonly announcements: string;
+  };
   readonly registrar: RegistrarConfig;
   readonly limits: LimitsConfig;
   /** `days` 0 keeps them for ever. */
@@ -114,7 +120,18 @@ type Hears = 'conversation' | 'ringback';
 
 type FeaturesConfig = {
   readonly codes: Readonly<
-    Record<'pull' | 'push' | 'grab' | 'thisDeviceOnly' | 'thatDeviceOnly' | 'allDevices', readonly string[]>
+    Record<
+      | 'pull'
+      | 'push'
+      | 'grab'
+      | 'thisDeviceOnly'
+      | 'thatDeviceOnly'
+      | 'allDevices'
+      | 'profile'
+      | 'doNotDisturb'
+      | 'disturb',
+      readonly string[]
+    >
   >;
   readonly push: {
     readonly ringSeconds: number;
@@ -124,6 +141,7 @@ type FeaturesConfig = {
   };
   readonly hold: { readonly music: string };
   readonly rescue: { readonly seconds: number };
+  readonly confirm: { readonly seconds: number; readonly prompt: string };
   readonly starSeconds: number;
 };
 

@@ -59,6 +59,12 @@ const legProperties = {
   user: text,
   device: text,
   trunk: text,
+  number: { type: 'string', description: 'The outside number that was rung' },
+  forwarded: {
+    type: 'string',
+    enum: ['inside', 'outside'],
+    description: 'A rule forwarded the call there; outside is what costs',
+  },
   startedAt: time,
   answeredAt: time,
   endedAt: time,
@@ -88,6 +94,29 @@ const call = {
     },
     flips: { type: 'array', items: flip },
     decisions: { type: 'array', items: text, description: 'Why it rang where it rang' },
+    trace: {
+      type: 'array',
+      description: 'The same as data: each rule that was looked at, what rang, and what came of it',
+      items: {
+        type: 'object',
+        properties: {
+          at: time,
+          text,
+          owner: { type: 'string', description: 'Whose rules were asked: an extension or a number' },
+          rule: { type: 'object', properties: { id: text, name: text } },
+          taken: { type: 'boolean', description: 'Whether the rule was taken' },
+          rang: { type: 'array', items: text },
+          result: {
+            type: 'string',
+            enum: ['answered', 'busy', 'no-answer', 'not-reachable', 'declined'],
+          },
+          forward: {
+            type: 'object',
+            properties: { to: text, kind: { type: 'string', enum: ['inside', 'outside'] } },
+          },
+        },
+      },
+    },
   },
 } as const;
 

@@ -8,7 +8,7 @@ type ApiCall = Omit<CallView, 'domain' | 'legs'> & { readonly legs: readonly Api
 
 /** A call for who asks: another party's devices, and what it does with them, are nobody else's business. */
 export function callFor(directory: DirectoryStore, view: CallView, asker: Asker): ApiCall {
-  const { domain: _domain, users, legs, flips, decisions, ...rest } = view;
+  const { domain: _domain, users, legs, flips, decisions, trace, ...rest } = view;
   const extension = (id: string) => directory.userById(id)?.extension ?? id;
   const mine = (party: 'caller' | 'callee') =>
     asker.admin || legs.some((leg) => leg.party === party && leg.userId === asker.userId);
@@ -18,16 +18,18 @@ export function callFor(directory: DirectoryStore, view: CallView, asker: Asker)
     legs: legs.map((leg) => legFor(leg, leg.userId === undefined ? undefined : extension(leg.userId), asker)),
     flips: flips.filter((flip) => mine(flip.party)),
     decisions: mine('callee') ? decisions : [],
+    trace: mine('callee') ? trace : [],
   };
 }
 
 function legFor(leg: LegView, user: string | undefined, asker: Asker): ApiLeg {
-  const { userId, deviceId: _deviceId, device, ...rest } = leg;
+  const { userId, deviceId: _deviceId, device, number, ...rest } = leg;
   const own = asker.admin || userId === asker.userId;
   return {
     ...rest,
     ...(user === undefined ? {} : { user }),
     ...(device === undefined || !own ? {} : { device }),
+    ...(number === undefined || !own ? {} : { number }),
   };
 }
 
@@ -45,11 +47,12 @@ export function recordFor(record: CallRecord, asker: Asker, directory: Directory
     record.legs.some((leg) => leg.party === party && leg.user === own);
   return {
     ...rest,
-    legs: record.legs.map(({ device, ...leg }) =>
+    legs: record.legs.map(({ device, number: _number, ...leg }) =>
       leg.user === own && device !== undefined ? { ...leg, device } : leg,
     ),
     flips: record.flips.filter((flip) => mine(flip.party)),
     decisions: mine('callee') ? record.decisions : [],
+    trace: mine('callee') ? (record.trace ?? []) : [],
   };
 }
 

@@ -21,13 +21,14 @@ export function seedOf(config: Config, users: readonly UserConfig[]): DirectoryS
 
 /** The switch's part of the configuration. */
 export function switchSettings(settings: Settings): SwitchSettings {
-  const { domain, ring, emergencyNumbers, features, limits } = settings;
+  const { domain, ring, emergencyNumbers, features, routing, limits } = settings;
   const { callsPerSecond, callBurst, calls, callsPerUser } = limits;
   return {
     domain,
     ring,
     emergencyNumbers,
     features,
+    routing,
     limits: { callsPerSecond, callBurst, calls, callsPerUser },
   };
 }

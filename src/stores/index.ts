@@ -61,7 +61,7 @@ export { MemoryRecordStore } from './memory/record-store.ts';
 export { MemoryBindingStore } from './memory/binding-store.ts';
 export { MemoryDirectoryStore } from './memory/directory-store.ts';
 export { StoreHealth, type StoreState } from './store-health.ts';
-export { StoreUnavailable } from './write-through.ts';
+export { DoubtfulOutcome, StoreUnavailable } from './write-through.ts';
 export { MemoryRoutingStore } from './memory/routing-store.ts';
 export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
 export { formerColdRoutes } from './sql/former-cold-routes.ts';
@@ -69,6 +69,7 @@ export { Journal, type JournalOptions } from './journal/journal.ts';
 export { Outbox } from './outbox.ts';
 export type {
   CallRecord,
+  TraceEntry,
   LegQuality,
   RecordedFlip,
   RecordedLeg,

@@ -1,3 +1,5 @@
+import type { RingResult } from './routing-store.ts';
+
 /** How well one side was heard, as the media engine counted it. A figure that it did not have is left out. */
 export type LegQuality = {
   /** RTP packets that came from the device, and those missing from their sequence. */
@@ -21,6 +23,10 @@ export type RecordedLeg = {
   readonly user?: string;
   readonly device?: string;
   readonly trunk?: string;
+  /** The outside number that was rung. */
+  readonly number?: string;
+  /** A rule forwarded the call there; outside is what costs. */
+  readonly forwarded?: 'inside' | 'outside';
   readonly startedAt: number;
   readonly answeredAt?: number;
   readonly endedAt?: number;
@@ -44,6 +50,23 @@ export type RecordedFlip = {
   readonly audio_back_ms?: number;
   readonly gap_ms?: number;
   readonly lost_packets?: number;
+};
+
+/** One entry of a call's decision trace: a rule that was looked at, what rang, or what came of it. */
+export type TraceEntry = {
+  /** Wall-clock milliseconds. */
+  readonly at: number;
+  readonly text: string;
+  /** Whose rules were asked: an extension or a number. */
+  readonly owner?: string;
+  readonly rule?: { readonly id: string; readonly name: string };
+  /** Whether the rule was taken. */
+  readonly taken?: boolean;
+  /** What rang: extensions of devices, and outside numbers. */
+  readonly rang?: readonly string[];
+  readonly result?: RingResult | 'answered';
+  /** Where the call was forwarded to; outside is what costs. */
+  readonly forward?: { readonly to: string; readonly kind: 'inside' | 'outside' };
 };
 
 /** What is kept of one call, whatever devices it passed through. Times are wall-clock milliseconds. */
@@ -71,6 +94,8 @@ export type CallRecord = {
   readonly flips: readonly RecordedFlip[];
   /** Why it rang where it rang. */
   readonly decisions: readonly string[];
+  /** The same, as data; absent in records that are older than it. */
+  readonly trace?: readonly TraceEntry[];
   /** The recording's file. */
   readonly recording?: string;
 };

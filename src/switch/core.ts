@@ -11,6 +11,8 @@ import type { Overload } from './call/overload.ts';
 import type { Ring } from './call/ring.ts';
 import type { Incoming, Signaling } from './call/signaling.ts';
 import { wayIn, type WayInParts } from './call/way-in.ts';
+import { Forwardings } from './call/forwardings.ts';
+import { CallConfirms } from './features/call-confirm.ts';
 import { FlipsByApi } from './features/flip-by-api.ts';
 import { parseDtmfLog } from './features/dtmf.ts';
 import { Keypads } from './features/keypad.ts';
@@ -43,29 +45,20 @@ export function createCore(parts: CoreParts): Core {
   const calls = new Calls();
   const rings = new Set<Ring>();
   const trunks = new Trunks({ ...parts, emergencyNumbers: settings.emergencyNumbers });
-  const context: CallContext = {
-    signaling: trunks.signaling,
-    engine: parts.media,
-    settings,
-    events: new Emitter<CallEvents>(),
-    clock,
-    random: parts.random,
-    log,
-    announcements: new Announcements(),
-    phone: {
-      connected: (call, leg) => {
-        music.connected(call, leg);
-        keypads.connected(call, leg);
-      },
-      info: (call, leg, request) => keypads.info(call, leg, request),
-      refer: (call, leg, request) => transfer(pushing, call, leg, request),
-      alive: (leg) => rescues.alive(leg),
-      gone: (call, leg) => rescues.gone(call, leg),
+  const context = contextOf(parts, trunks, {
+    connected: (call, leg) => {
+      music.connected(call, leg);
+      keypads.connected(call, leg);
     },
-  };
+    info: (call, leg, request) => confirms.info(leg, request) || keypads.info(call, leg, request),
+    refer: (call, leg, request) => transfer(pushing, call, leg, request),
+    alive: (leg) => rescues.alive(leg),
+    gone: (call, leg) => rescues.gone(call, leg),
+  });
   const rules = rulesOf(parts, calls);
   const pushing = { directory, bindings, coldRoutes, settings, trunks, rings, calls, pushes: new Map() };
   const keypads = new Keypads(pushing);
+  const confirms = new CallConfirms();
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
   const music = new HoldMusic(calls, context);
@@ -85,9 +78,11 @@ export function createCore(parts: CoreParts): Core {
     rings,
     rate: rateOf(context),
     overload: parts.overload,
+    forwardings: new Forwardings(rules),
+    ask: (call, leg) => confirms.ask(call, leg),
     accepting: () => accepting,
     authenticate: parts.authenticate,
-    features: onInvite({ calls, directory, coldRoutes, settings, context }),
+    features: onInvite({ calls, directory, coldRoutes, settings, context, routing: parts.routing }),
   });
   watchBindings(bindings, calls, rings);
   return {
@@ -97,12 +92,27 @@ export function createCore(parts: CoreParts): Core {
     events: context.events,
     ...callControl(calls, flips, keypads, parts.signaling),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
-    dtmfLog: (datagram) => told(datagram, context, { keypads, rescues, rehome }),
+    dtmfLog: (datagram) => told(datagram, context, { keypads, confirms, rescues, rehome }),
     drain: (seconds) => {
       accepting = false;
       return drained(calls, context, seconds);
     },
     describe: () => ({ calls: calls.all().map((call) => call.view()), accepting }),
+  };
+}
+
+function contextOf(parts: CoreParts, trunks: Trunks, phone: CallContext['phone']): CallContext {
+  const { settings, clock, random, log } = parts;
+  return {
+    signaling: trunks.signaling,
+    engine: parts.media,
+    settings,
+    events: new Emitter<CallEvents>(),
+    clock,
+    random,
+    log,
+    announcements: new Announcements(),
+    phone,
   };
 }
 
@@ -120,14 +130,24 @@ function rulesOf(parts: CoreParts, calls: Calls): CallRouting {
   });
 }
 
+type Told = {
+  readonly keypads: Keypads;
+  readonly confirms: CallConfirms;
+  readonly rescues: Rescues;
+  readonly rehome: Rehome;
+};
+
 /** A digit, or what became of a stream. */
 function told(
   datagram: Uint8Array,
   { announcements }: CallContext,
-  { keypads, rescues, rehome }: { keypads: Keypads; rescues: Rescues; rehome: Rehome },
+  { keypads, confirms, rescues, rehome }: Told,
 ): void {
   const event = parseDtmfLog(datagram);
-  if (event !== undefined) return keypads.heard(event);
+  if (event !== undefined) {
+    confirms.heard(event);
+    return keypads.heard(event);
+  }
   const announcement = parseAnnouncement(datagram);
   if (announcement === undefined) return undefined;
   if (announcement.kind === 'lost') return rehome.lost(announcement.callId);

@@ -3,22 +3,21 @@ import type { Call } from './call.ts';
 import { capabilities } from './capabilities.ts';
 import { connectedHeaders } from './identity.ts';
 import type { Leg } from './leg.ts';
+import type { MediaParty } from './media-session.ts';
 import { SipFailure } from './signaling.ts';
 
 /**
  * Joins the leg that won with the caller: the media engine connects the two, and the caller gets its 200. `rungAs` is the
  * leg in whose name the winner was rung, which is another one when the caller changed devices meanwhile. Rejects when the
- * media cannot be connected, or when the caller has gone.
+ * media cannot be connected, or when the caller has gone. `standIn` is with whom the media engine had connected a winner
+ * that was asked to confirm; from here on that is the caller.
  */
-export async function bridge(call: Call, winner: Leg, rungAs: Leg): Promise<void> {
+export async function bridge(call: Call, winner: Leg, rungAs: Leg, standIn?: MediaParty): Promise<void> {
   const caller = call.caller.leg;
   if (caller?.incoming === undefined || call.phase !== 'ringing')
     throw new SipFailure(487, 'The caller has gone');
   call.callee.leg = winner;
-  const forCaller =
-    winner.incoming === undefined
-      ? await call.media.answer(rungAs, winner.branch, winner)
-      : await answerIncoming(call, call.callee, winner);
+  const forCaller = await connected(call, winner, rungAs, standIn);
   if (winner.state === 'ended') throw new SipFailure(480, 'The called side hung up');
   if (caller === rungAs) await answerCaller(call, caller, forCaller);
   else {
@@ -29,6 +28,20 @@ export async function bridge(call: Call, winner: Leg, rungAs: Leg): Promise<void
   if (call.callee.leg.state === 'ended') throw new SipFailure(480, 'The called side hung up');
   call.talks();
   for (const leg of [caller, winner]) call.context.phone.connected(call, leg);
+}
+
+/** Connects the winner; yields what the caller is to be told where it is still the leg that was rung as. */
+async function connected(
+  call: Call,
+  winner: Leg,
+  rungAs: Leg,
+  standIn: MediaParty | undefined,
+): Promise<string> {
+  if (winner.incoming !== undefined) return answerIncoming(call, call.callee, winner);
+  if (standIn === undefined) return call.media.answer(rungAs, winner.branch, winner);
+  const forCaller = call.caller.leg === rungAs ? await call.media.renegotiate(rungAs, winner) : '';
+  await call.media.release(standIn.tag);
+  return forCaller;
 }
 
 async function answerCaller(call: Call, caller: Leg, sdp: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { TraceEntry } from '../../stores/index.ts';
 import type { Reason } from './signaling.ts';
 
 /** One leg, as people see it: never an address or SDP. Times are wall-clock milliseconds. */
@@ -8,6 +9,8 @@ export type LegView = {
   readonly deviceId?: string;
   readonly device?: string;
   readonly trunk?: string;
+  /** The outside number that it leads to; for nobody's eyes but its user's. */
+  readonly number?: string;
   readonly state: 'ringing' | 'active' | 'ended';
   /** A rule forwarded the call there: within the system, or over a trunk, which costs. */
   readonly forwarded?: 'inside' | 'outside';
@@ -59,6 +62,8 @@ export type CallView = {
   readonly flips: readonly FlipView[];
   /** Why it rang where it rang. */
   readonly decisions: readonly string[];
+  /** The same, as data: each rule that was looked at, what rang, and what came of it. */
+  readonly trace: readonly TraceEntry[];
 };
 
 export type CallEvents = {

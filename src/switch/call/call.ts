@@ -1,4 +1,5 @@
 import type { Clock, Emitter, Logger, Random } from '../../base/index.ts';
+import type { TraceEntry } from '../../stores/index.ts';
 import type { Announcements } from './announcements.ts';
 import type { CallEvents, CallView, FlipView } from './call-view.ts';
 import { userOf, type Endpoint, type Identity } from './endpoint.ts';
@@ -64,6 +65,9 @@ const newParty = (side: Side, identity: Identity): Party => ({
   lost: false,
 });
 
+/** A trace that grows beyond this tells nobody anything any more. */
+const maxTrace = 200;
+
 export const normalClearing: Reason = { cause: 200, text: 'Call ended' };
 
 /** One conversation. Its id never changes, whatever devices it passes through. */
@@ -80,6 +84,9 @@ export class Call {
   readonly legs: Leg[] = [];
   readonly flips: FlipView[] = [];
   readonly decisions: string[] = [];
+  readonly trace: TraceEntry[] = [];
+  /** What is to be done when it is over. */
+  readonly afterwards: (() => void)[] = [];
   /** Users that it ever concerned. */
   readonly everyUser = new Set<string>();
   phase: 'ringing' | 'talking' | 'ended' = 'ringing';
@@ -169,6 +176,13 @@ export class Call {
     else leg.established(dialog, listenTo(this, leg));
   }
 
+  /** Notes why it goes where it goes. */
+  decide(entry: Omit<TraceEntry, 'at'>): void {
+    if (this.trace.length >= maxTrace) return;
+    this.decisions.push(entry.text);
+    this.trace.push({ at: this.context.clock.wall(), ...entry });
+  }
+
   rings(): void {
     if (this.#ringingAt !== undefined) return;
     this.#ringingAt = this.context.clock.wall();
@@ -213,6 +227,7 @@ export class Call {
     for (const leg of this.legs) leg.end(reason, refusal);
     this.media.close().catch((error: unknown) => this.log.warn({ error: String(error) }, 'media not closed'));
     this.#keeper.ended(this);
+    for (const action of this.afterwards.splice(0)) action();
     this.context.events.emit('ended', this.view());
   }
 
@@ -246,6 +261,7 @@ export class Call {
       legs: this.legs.map((leg) => leg.view()),
       flips: this.phase === 'ended' ? this.flips.map(over) : [...this.flips],
       decisions: [...this.decisions],
+      trace: [...this.trace],
     };
   }
 }

@@ -90,7 +90,7 @@ export class Leg implements MediaParty {
     const who =
       endpoint.kind === 'device'
         ? { userId: endpoint.user.id, deviceId: endpoint.device.id, device: endpoint.device.extension }
-        : { trunk: endpoint.trunk.name };
+        : { trunk: endpoint.trunk.name, ...(this.side === 'callee' ? { number: endpoint.number } : {}) };
     return {
       id: this.id,
       party: this.side,

@@ -24,6 +24,8 @@ export type Target = {
   /** How it is told of the caller, where that is not for everybody: a trunk has a format of its own. */
   readonly callerHeaders?: (caller: Identity) => Headers;
   readonly headers?: Headers;
+  /** Another way to the same, which is tried when this one fails in such a way. */
+  readonly otherwise?: { readonly goesOn: (failure: InviteFailure) => boolean; readonly target: Target };
   /** A rule forwarded the call there. */
   readonly forwarded?: Forwarded;
 };
@@ -407,6 +409,8 @@ export class Ring {
     if (failure.undelivered === true && binding !== undefined) this.#options.undelivered?.(binding);
     if (failure.status >= 300 && failure.status < 400)
       for (const target of this.#options.redirect(failure.contacts)) this.join(target);
+    const { otherwise } = branch.target ?? {};
+    if (otherwise?.goesOn(failure) === true) this.join(otherwise.target);
     const again = this.#offerAnew(branch, failure);
     // Its 606 was of the offer, and does not speak for the person's other devices.
     this.#step({

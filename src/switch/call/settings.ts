@@ -19,7 +19,13 @@ export type SwitchSettings = {
       readonly thisDeviceOnly: readonly string[];
       readonly thatDeviceOnly: readonly string[];
       readonly allDevices: readonly string[];
+      /** With a digit after it: that one of the user's profiles; 0 is none. */
+      readonly profile: readonly string[];
+      readonly doNotDisturb: readonly string[];
+      readonly disturb: readonly string[];
     };
+    /** Who answers a forwarded call that is to be confirmed: how long it has, and what it hears (`tone`, or a WAV file). */
+    readonly confirm: { readonly seconds: number; readonly prompt: string };
     readonly push: {
       readonly ringSeconds: number;
       /** The longest pause while the target is dialled. */
@@ -37,6 +43,15 @@ export type SwitchSettings = {
     readonly rescue: { readonly seconds: number };
     /** How long a `*` waits for the digit that makes it a code. */
     readonly starSeconds: number;
+  };
+  readonly routing: {
+    /** The steps that rules may lead a call through in all, and how long that may take. */
+    readonly maxSteps: number;
+    readonly maxSeconds: number;
+    /** Where a call goes that is meant for a mailbox while there is none: an extension or number, or `busy`. */
+    readonly mailboxFallback: string;
+    /** The folder of announcements, at the media engine. */
+    readonly announcements: string;
   };
   readonly limits: {
     /** New calls a second from one source address, and the burst above it. */
@@ -61,7 +76,11 @@ export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
       thisDeviceOnly: ['*50'],
       thatDeviceOnly: ['*49'],
       allDevices: ['*51'],
+      profile: ['*60'],
+      doNotDisturb: ['*78'],
+      disturb: ['*79'],
     },
+    confirm: { seconds: 12, prompt: 'tone' },
     push: {
       ringSeconds: 30,
       dialSeconds: 10,
@@ -72,5 +91,6 @@ export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
     rescue: { seconds: 30 },
     starSeconds: 1.5,
   },
+  routing: { maxSteps: 16, maxSeconds: 180, mailboxFallback: 'busy', announcements: '' },
   limits: { callsPerSecond: 20, callBurst: 100, calls: 20_000, callsPerUser: 50 },
 };

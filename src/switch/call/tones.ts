@@ -49,6 +49,14 @@ export const tones = {
   },
   /** The other side rings. */
   ringback: { sound: wav([{ hertz: [425], ms: 1000 }]), everyMs: 4000 },
+  /** A forwarded call: press 1 to take it. Two pairs of rising notes, and a rest to press in. */
+  question: {
+    sound: wav([
+      ...[523, 784, 523, 784].flatMap((hertz) => [{ hertz: [hertz], ms: 180 }, silence(40)]),
+      silence(1600),
+    ]),
+    everyMs: undefined,
+  },
   /** Somebody is gone, and may come back. */
   waiting: { sound: wav([{ hertz: [425], ms: 120 }]), everyMs: 5000 },
 } as const;

@@ -1,31 +1,22 @@
-import type { DirectoryStore } from '../../stores/index.ts';
-import {
-  isRefusal,
-  planFor,
-  redirectTargets,
-  type PlanParts,
-  type RingPlan,
-  type Stage,
-} from '../routing/plan.ts';
-import type { CallRouting } from '../routing/call-routing.ts';
+import type { DirectoryStore, Trunk } from '../../stores/index.ts';
+import { behind, isRefusal, placeOf, ringPlan, type Place, type RingPlan } from '../routing/plan.ts';
 import { isBareAddress } from '../directory/index.ts';
-import { deliveryFailed, uriParts } from '../registrar/index.ts';
-import { trunkAt } from '../trunks/trunks.ts';
+import { uriParts } from '../registrar/index.ts';
+import type { TrunkCall } from '../trunks/inbound.ts';
+import type { Trunks } from '../trunks/trunks.ts';
 import { bridge } from './bridge.ts';
 import type { CallRate } from './call-rate.ts';
 import type { CallEvents } from './call-view.ts';
 import { Call, type CallContext } from './call.ts';
 import type { Calls } from './calls.ts';
 import { identityOf, userOf, type Endpoint } from './endpoint.ts';
-import { better } from './fork.ts';
-import { asksPrivacy, fromHeader } from './identity.ts';
+import { asksPrivacy } from './identity.ts';
 import { inspect } from './inspect.ts';
-import type { Leg } from './leg.ts';
 import type { Overload } from './overload.ts';
 import { mediaRefusal } from './media-session.ts';
-import { Ring, type RingOutcome } from './ring.ts';
+import { Search, type SearchParts } from './search.ts';
 import { placeholderOffer } from './session-description.ts';
-import { SipFailure, type Incoming, type InviteFailure, type Refusal } from './signaling.ts';
+import { SipFailure, type Incoming, type Refusal } from './signaling.ts';
 
 /** An INVITE on its way in. Each step adds what it found out. */
 export type Attempt = {
@@ -35,7 +26,7 @@ export type Attempt = {
   domain: string;
   dialled: string;
   maxForwards: number;
-  plan: RingPlan | undefined;
+  place: Place | undefined;
   call: Call | undefined;
   /** A feature has taken the INVITE: nothing is left to ring. */
   taken: boolean;
@@ -44,18 +35,18 @@ export type Attempt = {
 /** Goes on (`undefined`), or says what the caller is answered. */
 export type Step = (attempt: Attempt) => Promise<Refusal | undefined> | Refusal | undefined;
 
-export type WayInParts = PlanParts & {
+export type WayInParts = SearchParts & {
+  readonly trunks: Pick<Trunks, 'callFrom' | 'callBy'>;
   readonly context: CallContext;
   readonly calls: Calls;
   readonly rate: CallRate;
-  readonly rules: CallRouting;
   /** Absent: nothing is refused for being late. */
   readonly overload: Overload | undefined;
   readonly directory: DirectoryStore;
-  /** The rings that are open: who registers may join one. */
-  readonly rings: Set<Ring>;
   readonly accepting: () => boolean;
-  readonly authenticate: (incoming: Incoming) => { readonly endpoint: Endpoint } | Refusal;
+  readonly authenticate: (
+    incoming: Incoming,
+  ) => { readonly endpoint: Endpoint } | { readonly trunk: Trunk } | Refusal;
   /** What features make of an INVITE before it is routed: codes, Replaces. */
   readonly features: Step;
 };
@@ -80,7 +71,7 @@ export function wayIn(parts: WayInParts): (incoming: Incoming, dialled: string) 
       domain: parts.settings.domain,
       dialled,
       maxForwards: 70,
-      plan: undefined,
+      place: undefined,
       call: undefined,
       taken: false,
     };
@@ -113,10 +104,15 @@ function refuse(attempt: Attempt, refusal: Refusal): void {
 function identify(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   const { incoming } = attempt;
   if (/;\s*tag=/i.test(incoming.get('To') ?? '')) return { status: 481, reason: 'No such dialog' };
-  const trunk = trunkAt(parts.directory, incoming.source);
-  if (trunk === undefined) return undefined;
-  attempt.caller = { kind: 'trunk', trunk, ...fromHeader(incoming.get('From') ?? '') };
-  attempt.domain = trunk.domain;
+  return entered(attempt, parts.trunks.callFrom(incoming));
+}
+
+/** What a trunk calls is known as soon as it is known itself. */
+function entered(attempt: Attempt, call: TrunkCall | Refusal | undefined): Refusal | undefined {
+  if (call === undefined || 'status' in call) return call;
+  attempt.caller = call.endpoint;
+  attempt.domain = call.domain;
+  attempt.dialled = call.dialled;
   return undefined;
 }
 
@@ -124,6 +120,7 @@ function authenticate(parts: WayInParts, attempt: Attempt): Refusal | undefined 
   if (attempt.caller !== undefined) return undefined;
   const result = parts.authenticate(attempt.incoming);
   if ('status' in result) return result;
+  if ('trunk' in result) return entered(attempt, parts.trunks.callBy(result.trunk, attempt.incoming));
   attempt.caller = result.endpoint;
   attempt.domain = userOf(result.endpoint)?.domain ?? attempt.domain;
   return undefined;
@@ -166,14 +163,15 @@ function admit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
 function route(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   const { caller, domain, dialled, incoming } = attempt;
   if (caller === undefined) return { status: 403, reason: 'Not known here' };
-  const plan = planFor(parts, { domain, dialled, caller });
-  if (isRefusal(plan)) return plan;
-  attempt.plan = plan;
-  const who = { caller: identityOf(caller, asksPrivacy(incoming)), callee: plan.callee };
+  const place = placeOf(parts, { domain, dialled, caller });
+  if (isRefusal(place)) return place;
+  const dialledTo = whoIs(parts, place, caller);
+  if (isRefusal(dialledTo)) return dialledTo;
+  attempt.place = place;
+  const who = { caller: identityOf(caller, asksPrivacy(incoming)), callee: dialledTo.callee };
   const call = new Call(parts.context, who, parts.calls);
   attempt.call = call;
-  call.decisions.push(plan.decision);
-  call.isMeantFor(plan.meantFor);
+  call.isMeantFor(dialledTo.meantFor);
   const leg = call.newLeg(call.caller, caller, incoming);
   if (leg.sdp === '') leg.sdp = placeholderOffer;
   call.caller.leg = leg;
@@ -187,17 +185,31 @@ function route(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   return undefined;
 }
 
+/** Who was dialled, as the caller is told, wherever rules lead the call; and whose call it is at first. */
+function whoIs(
+  parts: WayInParts,
+  place: Place,
+  caller: Endpoint,
+): Pick<RingPlan, 'callee' | 'meantFor'> | Refusal {
+  const end = behind(parts, place, caller);
+  const plan = isRefusal(end) ? end : ringPlan(parts, end, { caller });
+  if (place.kind !== 'number' || !isRefusal(plan)) return plan;
+  const { domain, number } = place.number;
+  // A number whose rules alone say where its calls go.
+  const { rules } = parts.rules.routing({ domain, kind: 'number', id: number });
+  return rules.length === 0 ? plan : { callee: { domain, number, name: '', withheld: false }, meantFor: [] };
+}
+
 async function ring(parts: WayInParts, attempt: Attempt): Promise<Refusal | undefined> {
-  const { call } = attempt;
-  if (call === undefined) return { status: 500, reason: 'Nothing to ring' };
-  const rungAs = call.caller.leg;
-  if (rungAs === undefined) return { status: 500, reason: 'Nobody calls' };
-  const outcome = await ringInTurn(parts, attempt, call, rungAs);
-  call.ringing = undefined;
+  const { call, place, incoming, maxForwards } = attempt;
+  const rungAs = call?.caller.leg;
+  if (call === undefined || place === undefined || rungAs === undefined)
+    return { status: 500, reason: 'Nothing to ring' };
+  const found = await new Search(parts, { call, incoming, rungAs, maxForwards }).run(place);
   if (call.phase === 'ended') return undefined;
-  if (outcome.kind === 'lost') return forCaller(outcome.failure);
+  if (found.kind === 'lost') return found.refusal;
   try {
-    await bridge(call, outcome.leg, rungAs);
+    await bridge(call, found.leg, rungAs, found.standIn);
     return undefined;
   } catch (error) {
     call.log.warn({ error: String(error) }, 'not bridged');
@@ -205,79 +217,4 @@ async function ring(parts: WayInParts, attempt: Attempt): Promise<Refusal | unde
       ? { status: error.status, reason: error.message }
       : mediaRefusal(error);
   }
-}
-
-/** Rings one stage after the other until somebody answers or nobody is left. */
-async function ringInTurn(
-  parts: WayInParts,
-  attempt: Attempt,
-  call: Call,
-  rungAs: Leg,
-): Promise<RingOutcome> {
-  let best: InviteFailure | undefined;
-  for (const stage of attempt.plan?.stages ?? []) {
-    const targets = stage.targets();
-    if (targets.length === 0 && !stage.patient) continue;
-    const current = openRing({ parts, attempt, call, rungAs }, stage);
-    for (const target of targets) current.join(target);
-    // Nobody rings yet, and somebody may: the caller is not left in silence.
-    if (targets.length === 0) {
-      attempt.incoming.progress(180);
-      call.rings();
-    }
-    // oxlint-disable-next-line no-await-in-loop -- one stage after the other is the point
-    const outcome = await current.result.finally(() => parts.rings.delete(current));
-    if (outcome.kind === 'won' || call.phase === 'ended') return outcome;
-    best = better(best, outcome.failure);
-    if (stage.goesOn?.(outcome.failure) === false) break;
-  }
-  const failure = best ?? { status: 480, reason: 'Not registered', contacts: [] };
-  return { kind: 'lost', failure, rang: false };
-}
-
-type Ringing = {
-  readonly parts: WayInParts;
-  readonly attempt: Attempt;
-  readonly call: Call;
-  readonly rungAs: Leg;
-};
-
-function openRing({ parts, attempt, call, rungAs: from }: Ringing, stage: Stage): Ring {
-  const { incoming, maxForwards } = attempt;
-  const ring = new Ring(call, {
-    party: call.callee,
-    from,
-    seconds: stage.seconds,
-    declineEndsAll: stage.declineEndsAll,
-    maxForwards,
-    late: (binding) => stage.late(binding),
-    redirect: (contacts) => redirectTargets(parts, call.domain, contacts),
-    undelivered: (binding) => void deliveryFailed(parts.bindings, binding),
-    announce: () => {
-      call.caller.leg?.incoming?.progress(180);
-      call.rings();
-    },
-    earlyMedia: (sdp, leg) => {
-      call.media.answer(from, leg.branch, { tag: leg.tag, sdp }).then(
-        (body) => {
-          if (call.caller.leg === from) incoming.progress(183, { body });
-        },
-        (error: unknown) => call.log.info({ error: String(error) }, 'no early media'),
-      );
-      call.rings();
-    },
-  });
-  call.ringing = ring;
-  parts.rings.add(ring);
-  return ring;
-}
-
-const meaningful = new Set([404, 410, 415, 480, 484, 486, 488, 600, 603, 604, 606]);
-
-/** What a phone's or trunk's failure is to the caller: what it means for a person, not what went wrong over there. */
-export function forCaller({ status, reason }: InviteFailure): Refusal {
-  if (meaningful.has(status)) return { status, reason: reason === '' ? 'Unavailable' : reason };
-  if (status === 408) return { status: 480, reason: 'Not reachable' };
-  if (status === 500 && reason === 'No media available') return { status, reason };
-  return { status: 480, reason: 'Temporarily unavailable' };
 }

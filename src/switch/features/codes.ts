@@ -12,6 +12,9 @@ const takesArgument: { readonly [F in Feature]: 'never' | 'may' | 'must' } = {
   thisDeviceOnly: 'never',
   thatDeviceOnly: 'must',
   allDevices: 'never',
+  profile: 'must',
+  doNotDisturb: 'never',
+  disturb: 'never',
 };
 
 /** What a dialled string means as a feature code. The longest code that fits wins, so that `*33` and `*3` can both be. */

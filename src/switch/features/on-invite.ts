@@ -1,11 +1,17 @@
+import type { RoutingStore } from '../../stores/index.ts';
 import type { Step, WayInParts } from '../call/way-in.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { parseCode, type DialledCode } from './codes.ts';
 import { dialColdRoute } from './cold-route.ts';
+import { dialProfile } from './profile.ts';
 import { grab, pull } from './pull.ts';
 import { replace } from './replaces.ts';
 
-type Parts = Pick<WayInParts, 'calls' | 'directory' | 'coldRoutes' | 'settings' | 'context'>;
+type Parts = Pick<WayInParts, 'calls' | 'directory' | 'coldRoutes' | 'settings' | 'context'> & {
+  readonly routing: RoutingStore;
+};
+
+const profileCodes: ReadonlySet<string> = new Set(['profile', 'doNotDisturb', 'disturb']);
 
 /** Takes the INVITEs that mean something else than a call to somebody. */
 export function onInvite(parts: Parts): Step {
@@ -34,5 +40,7 @@ function dialled(
   if (code.feature === 'push') return { status: 480, reason: 'Press the push code during a call' };
   const { directory, coldRoutes, context } = parts;
   const { clock, log } = context;
+  if (profileCodes.has(code.feature))
+    return dialProfile({ routing: parts.routing, context, log }, code, incoming, caller);
   return dialColdRoute({ directory, coldRoutes, context, clock, log }, code, incoming, caller);
 }

@@ -41,6 +41,7 @@ export function callRecord(
     legs: view.legs.map((leg) => recordedLeg({ ended, ...leg }, extension(leg.userId), quality)),
     flips: view.flips.map(flipOver),
     decisions: view.decisions,
+    trace: view.trace,
     ...optional('recording', quality?.recording),
   };
 }
@@ -67,13 +68,15 @@ const flipOver = (flip: FlipView): RecordedFlip =>
     : { ...flip, result: 'failed', reason: 'The call ended' };
 
 function recordedLeg(leg: LegView, user: string | undefined, quality: CallQuality | undefined): RecordedLeg {
-  const { id, party, device, trunk, startedAt, answeredAt, endedAt, ended } = leg;
+  const { id, party, device, trunk, number, forwarded, startedAt, answeredAt, endedAt, ended } = leg;
   return {
     id,
     party,
     ...optional('user', user),
     ...optional('device', device),
     ...optional('trunk', trunk),
+    ...optional('number', number),
+    ...optional('forwarded', forwarded),
     startedAt,
     ...optional('answeredAt', answeredAt),
     ...optional('endedAt', endedAt),

@@ -36,7 +36,7 @@ export type Place = Destination | ({ readonly kind: 'outside' } & OutsideAsk);
 
 export type PlanParts = ColdParts & {
   readonly settings: SwitchSettings;
-  readonly trunks: Pick<Trunks, 'outsideRoutes' | 'isEmergency'>;
+  readonly trunks: Trunks;
 };
 
 type Ringing = {
@@ -50,7 +50,7 @@ const unknown: Refusal = { status: 404, reason: 'No such extension or number' };
 const incomplete: Refusal = { status: 484, reason: 'Number incomplete' };
 const maxNumberHops = 5;
 
-export const isRefusal = <T extends object>(found: T | Refusal): found is Refusal => 'status' in found;
+export const isRefusal = (found: object): found is Refusal => 'status' in found;
 
 /** What a dialled string leads to for this caller, or why it leads nowhere. */
 export function placeOf(

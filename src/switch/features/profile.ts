@@ -1,0 +1,61 @@
+import type { Logger } from '../../base/index.ts';
+import type { Routing, RoutingStore, User } from '../../stores/index.ts';
+import type { CallContext } from '../call/call.ts';
+import { confirm } from '../call/confirm.ts';
+import type { Endpoint } from '../call/endpoint.ts';
+import type { Incoming, Refusal } from '../call/signaling.ts';
+import type { DialledCode } from './codes.ts';
+
+export type ProfileParts = {
+  readonly routing: RoutingStore;
+  readonly context: CallContext;
+  readonly log: Logger;
+};
+
+const refusals = {
+  untrusted: { status: 403, reason: 'This device may not direct calls' },
+  noProfile: { status: 404, reason: 'No such profile' },
+  notSaved: { status: 500, reason: 'Not saved' },
+} as const satisfies Record<string, Refusal>;
+
+/** What the user's routing is to be, or why it cannot: `*60` and a digit, do not disturb and its end. */
+function changed(before: Routing, { feature, argument }: DialledCode): Routing | Refusal {
+  const { presence, profile: _profile, ...rest } = before;
+  if (feature === 'profile') {
+    const kept = presence === undefined ? rest : { ...rest, presence };
+    if (argument === '0') return kept;
+    const profile = /^[1-9]$/.test(argument) ? before.profiles[Number(argument) - 1] : undefined;
+    return profile === undefined ? refusals.noProfile : { ...kept, profile };
+  }
+  const { presence: _presence, ...quiet } = before;
+  if (feature === 'doNotDisturb') return { ...quiet, presence: 'do-not-disturb' };
+  if (presence !== 'do-not-disturb' && before.profile !== 'do-not-disturb') return before;
+  // It ends in whichever way it began.
+  return before.profile === 'do-not-disturb' ? rest : quiet;
+}
+
+/** Profile and do-not-disturb codes (S2-53): done, confirmed by a beep, and hung up; or refused without one. */
+export async function dialProfile(
+  { routing, context, log }: ProfileParts,
+  code: DialledCode,
+  incoming: Incoming,
+  { user, device }: Extract<Endpoint, { kind: 'device' }>,
+): Promise<Refusal | undefined> {
+  if (!device.trusted) return refusals.untrusted;
+  const next = changed(routingOf(routing, user), code);
+  if ('status' in next) return next;
+  return confirm(context, incoming, async () => {
+    try {
+      await routing.putRouting(next);
+      return undefined;
+    } catch (error) {
+      log.error({ error: String(error) }, 'profile not saved');
+      return refusals.notSaved;
+    }
+  });
+}
+
+function routingOf(routing: RoutingStore, { domain, id }: User): Routing {
+  const owner = { domain, kind: 'user', id } as const;
+  return routing.routing(owner) ?? { owner, rules: [], profiles: [] };
+}
