@@ -51,13 +51,20 @@ export async function serveApi(product: Product, limits: Partial<HttpLimits> = {
     callEvents: events,
     unwritten: () => 0,
     unwrittenLost: () => 0,
+    storeWritable: () => true,
   });
   const server = await startHttp({
     host: '127.0.0.1',
     port: 0,
     domain,
     adminToken,
-    health: () => ({ ready: true, signaling: 'connected', media: 'alive', draining: false }),
+    health: () => ({
+      ready: true,
+      signaling: 'connected',
+      media: 'alive',
+      draining: false,
+      store: 'writable',
+    }),
     metrics,
     product: product.product,
     directory,

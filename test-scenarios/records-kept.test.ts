@@ -115,22 +115,36 @@ describe('call records and the audit log of the program', function () {
     const locked = new DatabaseSync(join(folder, 'data/flipswitch.db'));
     locked.exec('BEGIN EXCLUSIVE');
     await oneCall(bob, ada);
-    await admin.post('/api/v1/users', { extension: '300', name: 'Cleo' });
+    const refused = await admin.post('/api/v1/users', { extension: '300', name: 'Cleo' });
+    assert.equal(refused.status, 503);
+    assert.equal((await admin.get('/api/v1/users/300')).status, 404);
+    assert.equal((await admin.get('/healthz')).body['store'], 'failing');
+    // A code that cannot be kept is not confirmed.
+    const code = await ada.invite('*50');
+    await code.ended();
+    assert.equal(code.finalStatus, 500);
     await oneCall(bob, ada);
     await until('it is said', async () => program.log.includes('cannot be written; kept in memory'));
+    const loudly = program.log.split('\n').filter((line) => line.includes('nothing can be kept'));
+    assert.equal(loudly.length, 1, 'once');
+    assert.match(loudly[0] ?? '', /no other program holds it/);
     const waiting = async () =>
       Number(/^flipswitch_records_unwritten (\d+)$/m.exec((await admin.get('/metrics')).text)?.[1]);
-    await until('three wait', async () => (await waiting()) === 3);
+    await until('two wait', async () => (await waiting()) === 2);
     assert.equal((await records(admin)).length, 1);
     locked.exec('COMMIT');
     locked.close();
     await until('all are written', async () => (await waiting()) === 0);
+    assert.equal((await admin.get('/healthz')).body['store'], 'writable');
+    assert.equal((await admin.post('/api/v1/users', { extension: '300', name: 'Cleo' })).status, 201);
+    await until('the audit entry', async () => (await admin.get('/api/v1/audit')).body.items.length === 1);
     const before = await records(admin);
     assert.equal(before.length, 3);
     for (const phone of phones.splice(0)) await phone.close();
     await program.kill();
 
     const again = await start();
+    assert.equal((await again.admin.get('/api/v1/users/300')).body['name'], 'Cleo');
     assert.deepEqual(await records(again.admin), before);
     const audited = (await again.admin.get('/api/v1/audit')).body.items;
     assert.deepEqual(

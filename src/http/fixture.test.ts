@@ -51,12 +51,13 @@ export class ApiWorld {
       callEvents: world.core.events,
       unwritten: () => 0,
       unwrittenLost: () => 0,
+      storeWritable: () => true,
     });
     const { directory, bindings, coldRoutes, routing, core } = world;
     const records = new MemoryRecordStore();
     const audit = new MemoryAuditStore();
     const state: { health: Health } = {
-      health: { ready: true, signaling: 'connected', media: 'alive', draining: false },
+      health: { ready: true, signaling: 'connected', media: 'alive', draining: false, store: 'writable' },
     };
     const server = await startHttp({
       host: '127.0.0.1',

@@ -17,6 +17,7 @@ export type MetricSources = {
   /** Call records and audit entries that wait to be written, and that were lost waiting. */
   readonly unwritten: () => number;
   readonly unwrittenLost: () => number;
+  readonly storeWritable: () => boolean;
 };
 
 /** The figures of one running switch, as Prometheus reads them. Counting ends when `close` is called. */
@@ -48,6 +49,9 @@ export class Metrics {
       'flipswitch_records_lost',
       'Call records and audit entries lost because too many waited',
       sources.unwrittenLost,
+    );
+    this.#gauge('flipswitch_store_writable', '1 when changes can be kept', () =>
+      Number(sources.storeWritable()),
     );
     const changes = new Counter({
       name: 'flipswitch_binding_changes_total',

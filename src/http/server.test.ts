@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { DoubtfulOutcome, StoreUnavailable } from '../stores/index.ts';
 import { adminToken, ApiWorld } from './fixture.test.ts';
 
 describe('http', () => {
@@ -23,6 +24,30 @@ describe('http', () => {
     assert.equal(body['media'], 'unreachable');
   });
 
+  it('S1-27 a database that does not do its work is told as 503, and nothing has changed', async () => {
+    const { directory } = api.world;
+    const put = directory.putUser.bind(directory);
+    for (const [error, detail] of [
+      [new StoreUnavailable('disk full'), /Nothing was changed/],
+      [new DoubtfulOutcome('connection lost', async () => false, undefined), /may have been saved/],
+    ] as const) {
+      directory.putUser = () => Promise.reject(error);
+      const { status, body, headers } = await api.admin.post('/api/v1/users', {
+        extension: '300',
+        name: 'x',
+      });
+      assert.deepEqual([status, headers.get('retry-after')], [503, '5']);
+      assert.equal(headers.get('content-type'), 'application/problem+json');
+      assert.match(String(body['detail']), detail);
+      assert.doesNotMatch(JSON.stringify(body), /disk|connection lost/);
+    }
+    api.world.coldRoutes.set = () => Promise.reject(new StoreUnavailable('disk full'));
+    const cold = await api.admin.put('/api/v1/users/100/cold-route', { device: '1001' });
+    assert.equal(cold.status, 503);
+    directory.putUser = put;
+    assert.equal((await api.admin.post('/api/v1/users', { extension: '300', name: 'x' })).status, 201);
+  });
+
   it('serves /metrics as Prometheus text', async () => {
     const far = await api.world.dial('2001', '100');
     api.world.at('1001').answer();
@@ -35,6 +60,7 @@ describe('http', () => {
       'flipswitch_bindings 6',
       'flipswitch_media_alive 0',
       'flipswitch_records_unwritten 0',
+      'flipswitch_store_writable 1',
       'flipswitch_calls_started_total 1',
       'flipswitch_calls_ended_total{result="answered"} 1',
       'flipswitch_call_talk_seconds_bucket{le="5"} 1',

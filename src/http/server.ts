@@ -10,6 +10,8 @@ import {
 import type { Clock, Logger, Random } from '../base/index.ts';
 import {
   DirectoryConflict,
+  DoubtfulOutcome,
+  StoreUnavailable,
   type AuditEntry,
   type AuditStore,
   type BindingStore,
@@ -38,6 +40,8 @@ export type Health = {
   readonly signaling: 'connected' | 'disconnected';
   readonly media: 'alive' | 'unreachable';
   readonly draining: boolean;
+  /** Whether changes can be kept; calls go on when they cannot. */
+  readonly store: 'writable' | 'failing';
 };
 
 export type HttpLimits = {
@@ -102,6 +106,7 @@ function sendError(
 ): FastifyReply {
   if (error instanceof Refused) return problem(reply, error.status, error.message);
   if (error instanceof DirectoryConflict) return problem(reply, 409, error.message);
+  if (error instanceof StoreUnavailable) return unavailable(reply, error);
   const { statusCode = 500, message, validation } = error as FastifyError;
   if (validation !== undefined)
     return problem(reply, 400, 'The request is not as it should be', {
@@ -111,6 +116,16 @@ function sendError(
   if (statusCode < 500) return problem(reply, statusCode, message);
   logger.error({ path: request.url, error: String((error as Error).stack ?? error) }, 'HTTP request failed');
   return problem(reply, 500, 'Internal error');
+}
+
+/** The database does not do its work: it has been logged, and calls do not need it. */
+function unavailable(reply: FastifyReply, error: StoreUnavailable): FastifyReply {
+  const doubtful = error instanceof DoubtfulOutcome;
+  return problem(reply.header('retry-after', 5), 503, 'What is kept cannot be read or written now', {
+    detail: doubtful
+      ? 'It may have been saved all the same: look before you try again'
+      : 'Nothing was changed',
+  });
 }
 
 function createServer({ logger, clock, limits }: HttpOptions): FastifyInstance {

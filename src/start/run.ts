@@ -79,6 +79,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     callEvents: product.events,
     unwritten: kept.waiting,
     unwrittenLost: kept.lost,
+    storeWritable: () => stores.health.state.ok,
   });
   opened.add('metrics', () => metrics.close());
   const health = (): Health => ({
@@ -86,6 +87,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     signaling: connected() ? 'connected' : 'disconnected',
     media: media.alive ? 'alive' : 'unreachable',
     draining: parts.draining(),
+    store: stores.health.state.ok ? 'writable' : 'failing',
   });
   const http = await at(`http.listen ${settings.http.listen}`, () =>
     startHttp({

@@ -96,9 +96,9 @@ export class ColdRoutesByApi implements ColdRoutes {
     const wish = device === undefined ? { only: undefined } : ownDevice(this.#parts.directory, user, device);
     const by = asker.admin ? 'administrator' : `user ${user.extension}`;
     const refusal = 'status' in wish ? wish : await direct(this.#parts, user, wish, by);
-    return refusal === undefined
-      ? { ok: true, coldRoute: this.#view(user) }
-      : { ok: false, status: refusal.status, reason: refusal.reason };
+    if (refusal === undefined) return { ok: true, coldRoute: this.#view(user) };
+    const status = refusal === refusals.notSaved ? 503 : refusal.status;
+    return { ok: false, status, reason: refusal.reason };
   }
 
   #user(extension: string, asker: Asker): User | { readonly status: number; readonly reason: string } {
