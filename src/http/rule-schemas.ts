@@ -3,7 +3,14 @@
 const text = { type: 'string' } as const;
 const time = { type: 'integer', description: 'Milliseconds since 1970-01-01T00:00:00Z' } as const;
 const name = { type: 'string', pattern: '^[0-9A-Za-z][0-9A-Za-z ._-]{0,63}$' } as const;
-const dialled = {
+export const scheduleName = name;
+export const timeZone = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 64,
+  description: 'An IANA time zone, for example `Europe/Berlin`',
+} as const;
+export const dialled = {
   type: 'string',
   pattern: '^\\+?[0-9A-Za-z][0-9A-Za-z ()./_-]{0,31}$',
   description: 'An extension, or a telephone number',
@@ -14,7 +21,10 @@ const clock = {
   pattern: '^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$',
   description: '`HH:MM`; an end at or before its start is on the next day',
 } as const;
-const date = { type: 'string', pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' } as const;
+export const date = {
+  type: 'string',
+  pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$',
+} as const;
 const number = {
   type: 'string',
   pattern: '^\\+?[0-9A-Za-z][0-9A-Za-z ()./-]{0,31}\\*?$',
@@ -78,6 +88,18 @@ const simpleConditions = [
     'schedule',
     'open',
   ]),
+  variant(
+    'turn',
+    'Whose turn it is in a rotation: `of` turns of so many `days`, from 0, the first of them begun on `start`',
+    {
+      timeZone,
+      start: date,
+      days: { type: 'integer', minimum: 1, maximum: 366 },
+      of: { type: 'integer', minimum: 1, maximum: 100 },
+      is: { type: 'integer', minimum: 0, maximum: 99 },
+    },
+    ['timeZone', 'start', 'days', 'of', 'is'],
+  ),
   variant(
     'presence',
     'What the owner is at the moment: one of these',
@@ -196,7 +218,7 @@ const rule = {
 const span = { from: clock, to: clock };
 
 export const scheduleFields = {
-  timeZone: { type: 'string', maxLength: 64, description: 'An IANA time zone, for example `Europe/Berlin`' },
+  timeZone,
   weekly: {
     ...some(
       closed(

@@ -53,6 +53,18 @@ export type Condition =
       readonly outside?: boolean;
     }
   | { readonly kind: 'time'; readonly schedule: string; readonly open: boolean }
+  /**
+   * Whose turn it is in a rotation of `of` turns of so many days each; the first, 0, began on the date `start` at
+   * midnight of the time zone. For duties that pass from one to the next.
+   */
+  | {
+      readonly kind: 'turn';
+      readonly timeZone: string;
+      readonly start: string;
+      readonly days: number;
+      readonly of: number;
+      readonly is: number;
+    }
   | { readonly kind: 'presence'; readonly is: readonly Presence[] }
   | { readonly kind: 'calendar'; readonly calendar: string; readonly is: 'busy' | 'out-of-office' }
   | {

@@ -15,6 +15,9 @@ export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
 export { MediaFailure, type MediaEngine, type NgReply } from './call/media-engine.ts';
 export { defaultSettings, type SwitchSettings } from './call/settings.ts';
 export type { DialogFacts } from './call/dialog-facts.ts';
+export { commonProfiles } from './routing/call-routing.ts';
+export { isTimeZone } from './routing/schedules.ts';
+export { fromTemplate, type TemplateParameters } from './routing/templates.ts';
 export type { CallEvents, CallView, FlipKind, FlipView, LegView } from './call/call-view.ts';
 
 /** All that the switch needs; the composition root makes each part. `srf` is connected, or will be. */

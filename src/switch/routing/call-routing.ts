@@ -19,6 +19,7 @@ import { checkRule } from './rule-checks.ts';
 import type { Rung } from './rung.ts';
 import { TimeZones } from './schedules.ts';
 import { startWalk } from './start-walk.ts';
+import { failoverTree } from './tree.ts';
 import type { Walk } from './walk.ts';
 
 /** The profiles that everybody has. */
@@ -118,6 +119,19 @@ export class CallRouting {
   /** What would come of a call that has not happened. */
   explain(supposed: Supposed): Promise<readonly ExplainedStep[]> {
     return explain(this, supposed, this.#parts.ringSeconds);
+  }
+
+  /** Where calls to an owner go when nobody answers, as a flowchart of Mermaid (S2-57). */
+  failoverTree(owner: RoutingOwner): string {
+    return failoverTree(
+      {
+        routing: (one) => this.routing(one),
+        nameOf: (one) => this.nameOf(one),
+        ownerOf: (dialled) => this.ownerOf(owner.domain, dialled),
+        targetOf: (one) => this.targetOf(one),
+      },
+      owner,
+    );
   }
 
   policy(domain: string): RoutingPolicy {

@@ -1,7 +1,7 @@
 import type { Condition, RingResult } from '../../stores/index.ts';
 import type { LookUp, RoutingFacts } from './facts.ts';
 import { fits, isPattern } from './numbers.ts';
-import { isOpen } from './schedules.ts';
+import { isOpen, turnOn } from './schedules.ts';
 
 /** `holds` is undefined where it cannot be told; such a condition is not met, and nor is its opposite. */
 export type Judged = { readonly holds: boolean | undefined; readonly why: string };
@@ -46,6 +46,8 @@ export function judge(condition: Condition, facts: RoutingFacts): Judged | Promi
       return judgeCaller(condition, facts);
     case 'time':
       return judgeTime(condition, facts);
+    case 'turn':
+      return judgeTurn(condition, facts);
     case 'presence':
       return judgePresence(condition, facts);
     case 'calendar':
@@ -128,6 +130,13 @@ function judgeTime(condition: Of<'time'>, facts: RoutingFacts): Judged {
   const open = isOpen(schedule, local);
   const at = `${days[local.day] ?? ''} ${local.date} ${clock(local.minute)} (${schedule.timeZone})`;
   return { holds: open === condition.open, why: `${schedule.name} is ${open ? 'open' : 'closed'}: ${at}` };
+}
+
+function judgeTurn({ timeZone, start, days, of, is }: Of<'turn'>, facts: RoutingFacts): Judged {
+  const local = facts.localTime(timeZone);
+  if (local === undefined) return { holds: undefined, why: `there is no time zone ${timeZone}` };
+  const turn = turnOn(local.date, { start, days, of });
+  return { holds: turn === is, why: `on ${local.date} it is turn ${turn + 1} of ${of}` };
 }
 
 function judgePresence({ is }: Of<'presence'>, { presence, ownerName }: RoutingFacts): Judged {

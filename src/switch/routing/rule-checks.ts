@@ -1,5 +1,6 @@
 import type { Condition, RoutingOwner, RoutingStore, Rule } from '../../stores/index.ts';
 import type { CallRouting, LookUps } from './call-routing.ts';
+import { isTimeZone } from './schedules.ts';
 
 export type CheckParts = {
   readonly routing: RoutingStore;
@@ -31,25 +32,24 @@ export function checkRule(
 
 function checkCondition(parts: CheckParts, domain: string, condition: Condition): string | undefined {
   const { routing, lookUps } = parts;
+  const missing = (there: unknown, what: string) => (there === undefined ? `There is no ${what}` : undefined);
   switch (condition.kind) {
     case 'not':
       return checkCondition(parts, domain, condition.condition);
     case 'time':
-      return routing.schedule(domain, condition.schedule) === undefined
-        ? `There is no schedule ${condition.schedule}`
-        : undefined;
+      return missing(routing.schedule(domain, condition.schedule), `schedule ${condition.schedule}`);
+    case 'turn':
+      return missing(isTimeZone(condition.timeZone) || undefined, `time zone ${condition.timeZone}`);
     case 'calendar':
-      return routing.calendar(domain, condition.calendar) === undefined
-        ? `There is no calendar ${condition.calendar}`
-        : undefined;
+      return missing(routing.calendar(domain, condition.calendar), `calendar ${condition.calendar}`);
     case 'caller': {
       const gone = condition.lists?.find((name) => routing.callerList(domain, name) === undefined);
       return gone === undefined ? undefined : `There is no caller list ${gone}`;
     }
-    case 'look-up':
-      return lookUps.allows(condition.url)
-        ? undefined
-        : `The configuration does not allow look-ups at ${condition.url}`;
+    case 'look-up': {
+      const { url } = condition;
+      return lookUps.allows(url) ? undefined : `The configuration does not allow look-ups at ${url}`;
+    }
     default:
       return undefined;
   }

@@ -86,3 +86,12 @@ export function isOpen(schedule: Schedule, { date, minute }: LocalTime): boolean
     today || spansOf(schedule, dayBefore(date)).some((span) => goesOver(span) && minute < minutes(span.to))
   );
 }
+
+/** Which turn of a rotation a date is in, from 0; before the start, too. */
+export function turnOn(
+  date: string,
+  { start, days, of }: { readonly start: string; readonly days: number; readonly of: number },
+): number {
+  const passed = Math.floor((Date.parse(date) - Date.parse(start)) / dayMs / days);
+  return ((passed % of) + of) % of;
+}
