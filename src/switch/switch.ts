@@ -17,10 +17,12 @@ import { otherRequests } from './requests.ts';
 export function createSwitch(parts: SwitchParts): Switch {
   const { log, authenticator } = parts;
   const srf = asClient(parts.srf);
+  const overload = new Overload({ clock: parts.clock, busy: loopLoad() });
   const core = createCore({
     ...parts,
+    media: overload.watched(parts.media),
     signaling: new SrfSignaling(srf),
-    overload: new Overload({ clock: parts.clock, busy: loopLoad() }),
+    overload,
     authenticate: (incoming) => caller(authenticator, incoming),
   });
   srf.use('invite', (req, res) => {

@@ -14,14 +14,14 @@ const stamp = (clock: VirtualClock, lateMs: number, aheadMs = 0): string => {
 
 type Lab = { readonly world: World; readonly clock: VirtualClock; readonly because: string[] };
 
-const lab = async (busy = 1): Promise<Lab> => {
+const lab = async (busy = 1): Promise<Lab & { readonly overload: Overload }> => {
   const clock = new VirtualClock();
   const overload = new Overload({ clock, busy: () => busy });
   const limits = { callsPerSecond: 1e6, callBurst: 1e6, calls: 1e6, callsPerUser: 1e6 };
   const world = await World.create(clock, { limits }, new FakeEngine(), overload);
   const because: string[] = [];
   world.core.events.on('refused', (event: CallEvents['refused']) => because.push(event.because));
-  return { world, clock, because };
+  return { world, clock, because, overload };
 };
 
 /** One INVITE that the switch turns to only now, `lateMs` after the stack received it; it dials nobody. */
@@ -77,6 +77,35 @@ describe('overload of the switch', () => {
     const at = await lab(0.5);
     await statuses(at, 5, 0);
     assert.ok(!(await statuses(at, 200, 400)).includes(503));
+    at.world.close();
+  });
+
+  it('refuses as well when it is the media engine that does not keep up, however far away that is', async () => {
+    const at = await lab(0.5);
+    const pending: (() => void)[] = [];
+    const watched = at.overload.watched({
+      alive: true,
+      command: () => new Promise((resolve) => pending.push(() => resolve({ result: 'ok' }))),
+      close: () => undefined,
+    });
+    // Ten commands at once, all answered so much later.
+    const ten = async (ms: number) => {
+      const all = Array.from({ length: 10 }, () => watched.command('offer', {}));
+      at.clock.advance(ms);
+      for (const answer of pending.splice(0)) answer();
+      await Promise.all(all);
+    };
+    let refused = 0;
+    for (let i = 0; i < 20; i++) {
+      await ten(80);
+      refused += (await statuses(at, 10, 0)).filter((status) => status === 503).length;
+    }
+    assert.equal(refused, 0, 'a media engine 80 ms away');
+    for (let i = 0; i < 20; i++) {
+      await ten(400);
+      refused += (await statuses(at, 10, 0)).filter((status) => status === 503).length;
+    }
+    assert.ok(refused > 50, `${refused} of 200`);
     at.world.close();
   });
 

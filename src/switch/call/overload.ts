@@ -1,4 +1,5 @@
 import { Admission, type Clock } from '../../base/index.ts';
+import type { MediaEngine } from './media-engine.ts';
 import type { Incoming, Refusal } from './signaling.ts';
 
 /** An INVITE may be this late, in milliseconds, before fewer are let in: each call waits several times in the same queue. */
@@ -55,12 +56,16 @@ export class Overload {
   readonly #busy: () => number;
   readonly #admission: Admission;
   readonly #baseline = new Baseline();
+  /** By how late the media engine is. */
+  readonly #media: Admission;
+  readonly #mediaBaseline = new Baseline();
   #refused = 0;
 
   constructor({ clock, busy }: OverloadParts) {
     this.#clock = clock;
     this.#busy = busy;
     this.#admission = new Admission({ clock, targetMs });
+    this.#media = new Admission({ clock, targetMs });
   }
 
   /** Calls refused so far. */
@@ -70,7 +75,27 @@ export class Overload {
 
   /** New calls let in a second; Infinity while there is no need to hold any back. */
   get limit(): number {
-    return this.#admission.limit;
+    return Math.min(this.#admission.limit, this.#media.limit);
+  }
+
+  /** The same engine, and what it takes for a command counts: a call waits for several. */
+  watched(engine: MediaEngine): MediaEngine {
+    const waited = (since: number) => {
+      const now = this.#clock.now();
+      this.#media.late(this.#mediaBaseline.above(now - since, now));
+    };
+    return {
+      announces: engine.announces ?? false,
+      get alive() {
+        return engine.alive;
+      },
+      onLost: (tell) => engine.onLost?.(tell),
+      close: () => engine.close(),
+      command: (name, fields) => {
+        const since = this.#clock.now();
+        return engine.command(name, fields).finally(() => waited(since));
+      },
+    };
   }
 
   /**
@@ -88,7 +113,7 @@ export class Overload {
       incoming.get('Proxy-Authorization') !== undefined ||
       incoming.get('Authorization') !== undefined ||
       incoming.get('Replaces') !== undefined;
-    if (this.#admission.admit(begun)) return undefined;
+    if (this.#media.admit(begun) && this.#admission.admit(begun)) return undefined;
     this.#refused += 1;
     // Not all at once again: 2 to 5 s.
     const seconds = 2 + (this.#refused % 4);

@@ -49,6 +49,8 @@ type Member = PoolMember<Node>;
 /** A node did not answer, so that another may be asked. */
 class NodeGone extends MediaFailure {}
 
+const RECEIVE_BUFFER = 1 << 20;
+
 /** A leg that no call has: what is said of the call shows whether the node has it. */
 const nobody = 'nobody';
 
@@ -60,7 +62,8 @@ const nobody = 'nobody';
  */
 class Rtpengine implements MediaEngine {
   readonly #client: Record<string, Method> & {
-    on(event: 'error', f: (e: unknown) => void): void;
+    on(event: 'error' | 'listening', f: (e: unknown) => void): void;
+    readonly socket: { setRecvBufferSize(bytes: number): void };
     close(): void;
   };
   readonly #pool: MediaPool<Node>;
@@ -79,6 +82,8 @@ class Rtpengine implements MediaEngine {
     this.announces = options.announces ?? false;
     this.#timeoutMs = options.timeoutMs ?? 1000;
     this.#client = new Client({ timeout: this.#timeoutMs }) as never;
+    // A burst of replies must not be lost while the thread is at something else: each one lost costs its call a second.
+    this.#client.on('listening', () => this.#client.socket.setRecvBufferSize(RECEIVE_BUFFER));
     this.#client.on('error', (error) => options.log.warn({ error: String(error) }, 'media engine client'));
     const { clock, random } = options;
     const timeoutMs = 3 * this.#pingMs;
