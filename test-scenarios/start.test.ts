@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -432,6 +432,18 @@ describe('the program', function () {
       await refused({ signaling: { listen: ['tls:127.0.0.1:0'], tls } }, /signaling.*nowhere\.pem/);
       writeFileSync(join(folder, 'file'), '');
       await refused({ data: 'file' }, /data: EEXIST/);
+    });
+
+    it('a damaged database, a database server that is not there', async () => {
+      const damaged = join(folder, 'damaged');
+      mkdirSync(damaged);
+      writeFileSync(join(damaged, 'flipswitch.db'), 'x'.repeat(5000));
+      await refused(
+        { data: damaged },
+        /data: .*damaged\/flipswitch\.db: it is damaged.*docs\/operations\.md/,
+      );
+      const url = 'postgresql://nobody@%2Fnowhere/nothing';
+      await refused({ store: { engine: 'postgresql', url } }, /store\.url: .*\/nowhere/);
     });
   });
 });
