@@ -37,6 +37,7 @@ import {
 } from '../src/switch/registrar/index.ts';
 import { MediaWatch } from '../src/switch/records/index.ts';
 import { Phone, type PhoneOptions } from '../src/testing/phone.ts';
+import { startRtpengine } from './rtpengine.ts';
 
 export const domain = 'pbx.test';
 
@@ -119,7 +120,7 @@ export class Product {
       logger: log,
     });
     const dtmf = await dtmfSocket();
-    const started = await (options.media ?? ((port) => embeddedMedia(port, log)))(dtmf.port);
+    const started = await (options.media ?? usualMedia(log))(dtmf.port);
     const { nodes, close: closeMedia, through = (engine) => engine } = started;
     const media = new MediaWatch(through(createMediaEngine({ nodes, clock, random, log })));
     const srf = new Srf();
@@ -182,6 +183,7 @@ export class Product {
   /** Ends everything, phones first; fails when something of a call was left in an engine. */
   async close(): Promise<void> {
     await this.product.drain(0);
+    await this.product.close();
     // Phones that still answer see their BYE.
     for (let tries = 0; tries < 20 && (await this.signaling.stats()).dialogs > 0; tries++)
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -189,6 +191,12 @@ export class Product {
     for (const close of this.#close) await close();
   }
 }
+
+/** What moves media unless a story brings its own: FLIPSWITCH_TEST_MEDIA=rtpengine runs them all on a real rtpengine. */
+const usualMedia = (log: Logger) =>
+  process.env['FLIPSWITCH_TEST_MEDIA'] === 'rtpengine'
+    ? startRtpengine
+    : (port: number) => embeddedMedia(port, log);
 
 async function embeddedMedia(dtmfPort: number, log: Logger): Promise<StartedMedia> {
   const engine = await startMediaEngine(

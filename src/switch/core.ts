@@ -67,15 +67,9 @@ export function createCore(parts: CoreParts): Core {
   watchSilence(calls, context, (call, leg) => void rescues.suspect(call, leg, 'silent'));
   let accepting = true;
   const enter = wayIn({
-    directory,
-    bindings,
-    coldRoutes,
-    settings,
-    trunks,
+    ...pushing,
     rules,
     context,
-    calls,
-    rings,
     rate: rateOf(context),
     overload: parts.overload,
     forwardings: new Forwardings(rules),
@@ -89,6 +83,7 @@ export function createCore(parts: CoreParts): Core {
     enter,
     calls,
     rules,
+    trunks,
     events: context.events,
     ...callControl(calls, flips, keypads, parts.signaling),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
@@ -98,6 +93,7 @@ export function createCore(parts: CoreParts): Core {
       return drained(calls, context, seconds);
     },
     describe: () => ({ calls: calls.all().map((call) => call.view()), accepting }),
+    close: () => trunks.close(),
   };
 }
 
@@ -168,7 +164,7 @@ function callControl(
   flips: FlipsByApi,
   keypads: Keypads,
   signaling: Signaling,
-): Omit<Switch, 'events' | 'rules' | 'coldRoutes' | 'dtmfLog' | 'drain' | 'describe'> {
+): Omit<Switch, 'events' | 'rules' | 'trunks' | 'coldRoutes' | 'dtmfLog' | 'drain' | 'describe' | 'close'> {
   const noCall = { ok: false, status: 404, reason: 'No such call' } as const;
   const visible = (id: string, asker: Asker): Call | undefined => {
     const call = calls.get(id);

@@ -8,6 +8,7 @@ import type { SwitchSettings } from './call/settings.ts';
 import type { Reason } from './call/signaling.ts';
 import type { Authenticator } from './registrar/index.ts';
 import type { ResolveName } from './trunks/sources.ts';
+import type { TrunkStates } from './trunks/trunks.ts';
 import type { CallRouting, Calendars, LookUps } from './routing/call-routing.ts';
 
 export { createSwitch } from './switch.ts';
@@ -18,6 +19,8 @@ export type { DialogFacts } from './call/dialog-facts.ts';
 export { commonProfiles } from './routing/call-routing.ts';
 export { isTimeZone } from './routing/schedules.ts';
 export { fromTemplate, type TemplateParameters } from './routing/templates.ts';
+export type { ResolveName } from './trunks/sources.ts';
+export type { TrunkEvents, TrunkState, TrunkStates } from './trunks/trunks.ts';
 export type { CallEvents, CallView, FlipKind, FlipView, LegView } from './call/call-view.ts';
 
 /** All that the switch needs; the composition root makes each part. `srf` is connected, or will be. */
@@ -69,6 +72,7 @@ export interface ColdRoutes {
 
 export interface Switch {
   readonly events: Emitter<CallEvents>;
+  readonly trunks: TrunkStates;
   readonly coldRoutes: ColdRoutes;
   /** What rules come to, and what the policy says of them. */
   readonly rules: CallRouting;
@@ -90,4 +94,6 @@ export interface Switch {
   /** No new calls from here on; resolves when the last call has ended, or after the seconds given, by BYE. */
   drain(seconds: number): Promise<void>;
   describe(): object;
+  /** Leaves the carriers where it is registered. Calls are `drain`'s. */
+  close(): Promise<void>;
 }

@@ -147,6 +147,7 @@ export class World {
   }
 
   close(): void {
+    void this.core.close();
     this.bindings.close();
   }
 }

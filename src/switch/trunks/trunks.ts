@@ -1,10 +1,12 @@
-import type { Clock, Logger, Random } from '../../base/index.ts';
+import { Emitter, type Clock, type Logger, type Random, type Timer } from '../../base/index.ts';
 import type { BindingStore, DirectoryStore, Trunk } from '../../stores/index.ts';
 import type { InviteFailure, Refusal, Signaling, SipRequest } from '../call/signaling.ts';
-import { Gateways } from './gateways.ts';
+import { gatewayName, Gateways, gatewaysOf, type GatewayState } from './gateways.ts';
 import { trunkCall, type TrunkCall } from './inbound.ts';
 import { isOutsideNumber, NumberForms } from './number-form.ts';
 import { outsideRoutes, type OutsideAsk, type OutsideTarget } from './outside-routes.ts';
+import { Pings } from './pings.ts';
+import { Registrations, type RegistrationState } from './registrations.ts';
 import { Sources, type ResolveName } from './sources.ts';
 import { TrunkSignaling } from './trunk-signaling.ts';
 
@@ -22,25 +24,84 @@ export type TrunkParts = {
   readonly emergencyNumbers: readonly string[];
 };
 
+/** How a trunk stands; its registration only where it has one. */
+export type TrunkState = {
+  readonly domain: string;
+  readonly name: string;
+  readonly registration?: RegistrationState;
+  readonly gateways: readonly (GatewayState & { readonly address: string })[];
+};
+
+export type TrunkEvents = { changed: TrunkState };
+
+/** What there is to see of trunks from outside. */
+export interface TrunkStates {
+  /** A registration or a gateway has changed its state. */
+  readonly events: Emitter<TrunkEvents>;
+  state(domain: string, name: string): TrunkState | undefined;
+}
+
+/** How long carriers are given to take a registration away when the switch stops. */
+const leaveMs = 2000;
+
 /** The gateways to the telephone network: which way a number goes out, and who a call comes from. */
-export class Trunks {
+export class Trunks implements TrunkStates {
+  readonly events = new Emitter<TrunkEvents>();
   readonly gateways: Gateways;
   readonly forms = new NumberForms();
   /** What calls go through: it knows the ways of trunks. */
   readonly signaling: Signaling;
   readonly #parts: TrunkParts;
   readonly #sources: Sources;
+  readonly #registrations: Registrations;
+  readonly #pings: Pings;
 
   constructor(parts: TrunkParts) {
     this.#parts = parts;
-    const { signaling: inner, clock, random } = parts;
+    const { signaling: inner, directory, clock, random } = parts;
     this.gateways = new Gateways(clock);
     this.#sources = new Sources({ ...parts, resolve: parts.resolveName });
     this.signaling = new TrunkSignaling({ inner, gateways: this.gateways, clock, random });
+    this.#registrations = new Registrations({ ...parts, signaling: this.signaling });
+    this.#pings = new Pings({ ...parts, signaling: this.signaling, gateways: this.gateways });
+    const changed = ({ trunk }: { readonly trunk: Trunk }) => this.#changed(trunk);
+    this.gateways.events.on('changed', changed);
+    this.#registrations.events.on('changed', changed);
+    directory.events.on('changed', ({ what, id, removed }) => {
+      if (what === 'trunk' && removed) this.gateways.forget(id);
+    });
   }
 
-  close(): void {
+  state(domain: string, name: string): TrunkState | undefined {
+    const trunk = this.#parts.directory.trunk(domain, name);
+    if (trunk === undefined) return undefined;
+    const registration = this.#registrations.state(trunk);
+    return {
+      domain,
+      name,
+      ...(registration === undefined ? {} : { registration }),
+      gateways: gatewaysOf(trunk).map((gateway) => ({
+        address: gatewayName(gateway),
+        ...this.gateways.state(trunk, gateway),
+      })),
+    };
+  }
+
+  /** Takes our registrations away, and asks nobody any more; resolves when the carriers know, or have had their time. */
+  async close(): Promise<void> {
     this.#sources.close();
+    this.#pings.close();
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#parts.clock.after(leaveMs, resolve);
+    });
+    await Promise.race([this.#registrations.close(), late]);
+    timer?.cancel();
+  }
+
+  #changed({ domain, name }: Trunk): void {
+    const state = this.state(domain, name);
+    if (state !== undefined) this.events.emit('changed', state);
   }
 
   /**
