@@ -95,7 +95,7 @@ export class Search {
       const came =
         step.do === 'act'
           ? // oxlint-disable-next-line no-await-in-loop -- likewise
-            await this.#act(step.action, this.#mannerOf(owner, place, manner, result))
+            await this.#act(step.action, this.#mannerOf(owner, place, manner, step.result ?? result))
           : // oxlint-disable-next-line no-await-in-loop -- likewise
             await this.#ringOwner(place, within(manner, step.seconds));
       if (came.kind !== 'lost') return came;

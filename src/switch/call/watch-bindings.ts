@@ -18,6 +18,8 @@ const afterTheAnswer = (action: () => void): void => void setImmediate(action);
 export function watchBindings(bindings: BindingStore, calls: Calls, rings: ReadonlySet<Ring>): void {
   bindings.events.on('added', (binding) =>
     afterTheAnswer(() => {
+      // It may have gone again meanwhile.
+      if (rings.size === 0 || !bindings.ofUser(binding.userId).some(({ id }) => id === binding.id)) return;
       for (const ring of rings) ring.registered(binding);
     }),
   );

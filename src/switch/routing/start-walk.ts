@@ -1,4 +1,4 @@
-import type { Action, Condition, RingResult, Routing, Rule } from '../../stores/index.ts';
+import type { Condition, RingResult, Routing, Rule } from '../../stores/index.ts';
 import { asksOthers, asksResult, judge, judgeResult, secondsOf, type Judged } from './conditions.ts';
 import type { RoutingFacts } from './facts.ts';
 import type { Looked, Walk, WalkStep } from './walk.ts';
@@ -87,14 +87,15 @@ class RuleWalk implements Walk {
     const others = await this.#others(this.#at);
     if (others.holds !== true) return this.#pass(rule, others.why);
     const reasons = [others.why];
+    let result: RingResult | undefined;
     if (rule.when.some(asksResult)) {
-      const result = this.#hasRung ? this.#result : await this.#foretold();
+      result = this.#hasRung ? this.#result : await this.#foretold();
       if (result === undefined) return this.#ringFirst(rule);
       const judged = judgeResults(rule, result);
       if (judged.holds !== true) return this.#pass(rule, judged.why);
       reasons.push(this.#hasRung ? judged.why : `${this.#facts.ownerName} is ${result}`);
     }
-    return this.#take(rule, reasons.filter((why) => why !== '').join(', ') || 'always');
+    return this.#take(rule, reasons.filter((why) => why !== '').join(', ') || 'always', result);
   }
 
   async #ringFirst(rule: Rule): Promise<WalkStep> {
@@ -108,7 +109,7 @@ class RuleWalk implements Walk {
     return this.#ringOwner(seconds);
   }
 
-  #take(rule: Rule, why: string): WalkStep | undefined {
+  #take(rule: Rule, why: string, result: RingResult | undefined): WalkStep | undefined {
     const action = rule.then;
     const refused = this.#facts.refusal(rule);
     if (refused !== undefined) return this.#pass(rule, `${why}; but refused: ${refused}`);
@@ -122,7 +123,7 @@ class RuleWalk implements Walk {
     }
     this.#at++;
     this.#waitsFor = 'action';
-    return { do: 'act', rule, action: action satisfies Exclude<Action, { kind: 'stop' }> };
+    return { do: 'act', rule, action, ...(result === undefined ? {} : { result }) };
   }
 
   #asleep(rule: Rule): string | undefined {

@@ -12,7 +12,13 @@ export type Looked = {
 /** What is to be done next. `rule` is absent for the owner's own ringing, which needs no rule. */
 export type WalkStep =
   | { readonly do: 'ring-owner'; readonly seconds: number | undefined }
-  | { readonly do: 'act'; readonly rule: Rule; readonly action: Exclude<Action, { kind: 'stop' }> }
+  | {
+      readonly do: 'act';
+      readonly rule: Rule;
+      readonly action: Exclude<Action, { kind: 'stop' }>;
+      /** What ringing the owner came to, or would have: where the rule asked. */
+      readonly result?: RingResult;
+    }
   /** No rule is left: the caller is told what the last ringing came to. */
   | { readonly do: 'end'; readonly result: RingResult | undefined };
 
