@@ -54,7 +54,13 @@ export class Keypads {
 
   /** A leg talks from here on: its digits reach the far end through us alone. */
   connected(call: Call, leg: Leg): void {
-    if (this.watches(call, leg)) this.#hold(call, leg, true);
+    if (!this.watches(call, leg)) return;
+    this.#hold(call, leg, true);
+    if (!sendsEvents(leg) && call.context.engine.announces !== true)
+      call.log.warn(
+        { leg: leg.id },
+        'the phone has no telephone events, and this media engine does not listen for tones: it pushes by INFO or by API',
+      );
   }
 
   /** A digit that the media engine heard. */
@@ -158,18 +164,21 @@ export class Keypads {
   }
 }
 
+/** Whether a phone takes telephone events, and so sends its keys as such (RFC 4733). */
+const sendsEvents = ({ sdp }: Leg): boolean =>
+  audioCodecs(sdp).some((codec) => codec.name.startsWith('telephone-event/'));
+
 /** A digit meant for the far end: as an event in its stream where it takes those, else by INFO. */
 function forward(call: Call, leg: Leg, { digit, durationMs }: Key): void {
   const party = call.partyOf(leg);
   const far = party === undefined ? undefined : call.other(party).leg;
   if (far === undefined) return;
-  const events = audioCodecs(far.sdp).some((codec) => codec.name.startsWith('telephone-event/'));
   const byInfo = () =>
     void far.dialog?.request('INFO', {
       headers: { 'Content-Type': 'application/dtmf-relay' },
       body: `Signal=${digit}\r\nDuration=${durationMs}\r\n`,
     });
-  if (!events) return byInfo();
+  if (!sendsEvents(far)) return byInfo();
   const duration = Math.min(5000, Math.max(100, durationMs));
   call.media.command('play DTMF', { 'from-tag': leg.tag, code: digit, duration }).catch(byInfo);
 }
