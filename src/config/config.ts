@@ -90,6 +90,7 @@ export type DeviceConfig = {
 export type UserConfig = {
   readonly extension: string;
   readonly name: string;
+  readonly number?: string;
   readonly pin?: string;
   readonly callCodes?: boolean;
   readonly mayGrab?: boolean;
@@ -113,8 +114,38 @@ type TrunkConfig = {
   readonly register: boolean;
   readonly username?: string;
   readonly password?: string;
+  readonly more?: readonly string[];
+  readonly carrierDomain?: string;
+  readonly registerSeconds?: number;
+  readonly country?: string;
+  readonly dial?: NumberForm;
+  readonly callerId?: {
+    readonly form?: NumberForm;
+    readonly in?: readonly ('from' | 'p-asserted-identity' | 'p-preferred-identity' | 'remote-party-id')[];
+    readonly number?: string;
+    readonly foreign?: boolean;
+  };
+  readonly inbound?: {
+    readonly sources?: readonly string[];
+    readonly username?: string;
+    readonly password?: string;
+    readonly number?: 'auto' | 'request-uri' | 'to' | 'p-called-party-id';
+    readonly extensions?: boolean;
+  };
+  readonly routes?: readonly {
+    readonly pattern: string;
+    readonly strip?: number;
+    readonly prepend?: string;
+    readonly order?: number;
+    readonly weight?: number;
+  }[];
+  readonly pingSeconds?: number;
+  readonly restSeconds?: number;
+  readonly patienceSeconds?: number;
   readonly numbers: Readonly<Record<string, string>>;
 };
+
+type NumberForm = 'e164' | 'digits' | 'national' | 'as-is';
 
 type Hears = 'conversation' | 'ringback';
 

@@ -5,6 +5,7 @@ import type { SignalingEngine } from '../drachtio/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
 import { createMediaEngine, createSwitch, type Switch } from '../switch/index.ts';
 import { MediaWatch } from '../switch/records/index.ts';
+import { backups } from './backup.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import { openSocket, recording, startMedia } from './media.ts';
@@ -13,6 +14,7 @@ import { keepBindings } from './journals.ts';
 import { preflight } from './preflight.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
+import { resolveNames, systemNames } from './trunks.ts';
 import { connect, flushed, startSignaling, type Connected } from './signaling.ts';
 import { openStores, type Stores } from './stores.ts';
 
@@ -102,6 +104,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
       coldRoutes,
       routing,
       records: kept.records,
+      backup: backups(stores.file, random),
       audit: kept.audit,
       keepAudit: kept.keepAudit,
       limits: settings.http,
@@ -141,10 +144,12 @@ export async function run(config: Config): Promise<Running> {
     routing,
     authenticator: registrar.authenticator,
     settings: switchSettings(settings),
+    resolveName: resolveNames(systemNames()),
     clock,
     random,
     log: log.child({ part: 'switch' }),
   });
+  opened.add('trunks', () => product.close());
   await keepRecords({ folder: folder.path, product, media, kept: stores.records, directory }, opened, log);
   engines.hear((datagram) => product.dtmfLog(datagram));
   let draining = false;
@@ -164,7 +169,8 @@ export async function run(config: Config): Promise<Running> {
     drain: async () => {
       draining = true;
       log.info({ seconds: settings.shutdown.drainSeconds }, 'draining');
-      await product.drain(settings.shutdown.drainSeconds);
+      // Carriers send no more calls here.
+      await Promise.all([product.close(), product.drain(settings.shutdown.drainSeconds)]);
       if (signaling !== undefined) await flushed(signaling);
     },
     stop: async () => {

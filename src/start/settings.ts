@@ -12,12 +12,17 @@ export function seedOf(config: Config, users: readonly UserConfig[]): DirectoryS
     aliases: config.domainAliases,
     users,
     groups: config.groups,
-    trunks: config.trunks.map((trunk) => ({
+    trunks: config.trunks.map(({ more, ...trunk }) => ({
       ...trunk,
-      ...splitHostPort(trunk.host, trunk.transport === 'tls' ? 5061 : 5060),
+      ...gatewayOf(trunk.host),
+      ...(more === undefined ? {} : { more: more.map(gatewayOf) }),
     })),
   };
 }
+
+/** `host:port`, or a host whose port is left to DNS. */
+const gatewayOf = (text: string) =>
+  /:\d+$/.test(text.replace(/^\[.*\]/, '')) ? splitHostPort(text) : { host: text.replaceAll(/[[\]]/g, '') };
 
 /** The switch's part of the configuration. */
 export function switchSettings(settings: Settings): SwitchSettings {

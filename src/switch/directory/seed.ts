@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Random } from '../../base/index.ts';
 import { DirectoryConflict } from '../../stores/index.ts';
-import type { DeviceKind, DirectoryStore } from '../../stores/index.ts';
+import type { DeviceKind, DirectoryStore, Trunk, TrunkInbound } from '../../stores/index.ts';
 import { credentialsFor } from './credentials.ts';
 import { hashPin, pinMatches } from './pin.ts';
 
@@ -18,6 +18,8 @@ export type DeviceSeed = {
 export type UserSeed = {
   readonly extension: string;
   readonly name: string;
+  /** The public number that is shown when the user calls outside. */
+  readonly number?: string;
   readonly pin?: string;
   readonly callCodes?: boolean;
   readonly mayGrab?: boolean;
@@ -35,14 +37,12 @@ export type GroupSeed = {
   readonly memberSeconds?: number;
 };
 
-export type TrunkSeed = {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-  readonly transport: 'udp' | 'tcp' | 'tls';
-  readonly register: boolean;
-  readonly username?: string;
-  readonly password?: string;
+/** A trunk, with the carrier's password as it is, and the numbers that come in there. */
+export type TrunkSeed = Omit<Trunk, 'id' | 'domain' | 'inbound'> & {
+  readonly inbound?: Omit<TrunkInbound, 'credentials'> & {
+    readonly username?: string;
+    readonly password?: string;
+  };
   readonly numbers: Readonly<Record<string, string>>;
 };
 
@@ -151,6 +151,7 @@ async function seedUser(
     domain,
     extension: seed.extension,
     name: seed.name,
+    ...(seed.number === undefined ? {} : { number: seed.number }),
     ...(seed.password === undefined
       ? {}
       : { credentials: credentialsFor(seed.extension, domain, seed.password) }),
@@ -195,10 +196,23 @@ async function seedGroup(directory: DirectoryStore, domain: string, seed: GroupS
   if (!isDeepStrictEqual(before, group)) await directory.putGroup(group);
 }
 
+/** Of what a carrier has to know, only what it can be checked by is kept. */
+export function keptInbound(domain: string, seed: NonNullable<TrunkSeed['inbound']>): TrunkInbound {
+  const { username, password, ...rest } = seed;
+  return username === undefined || password === undefined
+    ? rest
+    : { ...rest, credentials: credentialsFor(username, domain, password) };
+}
+
 async function seedTrunk(directory: DirectoryStore, domain: string, seed: TrunkSeed): Promise<void> {
-  const { numbers, ...fields } = seed;
+  const { numbers, inbound, ...fields } = seed;
   const before = directory.trunk(domain, seed.name);
-  const trunk = { id: before?.id ?? `${seed.name}@${domain}`, domain, ...fields };
+  const trunk: Trunk = {
+    id: before?.id ?? `${seed.name}@${domain}`,
+    domain,
+    ...fields,
+    ...(inbound === undefined ? {} : { inbound: keptInbound(domain, inbound) }),
+  };
   if (!isDeepStrictEqual(before, trunk)) await directory.putTrunk(trunk);
   for (const [number, target] of Object.entries(numbers)) {
     if (directory.resolve(domain, target) === undefined)
