@@ -241,8 +241,9 @@ export class PlaceRinging {
   /** The policy's limits, and no circles; nothing is counted where no rule forwards. */
   #beginForwarding(place: Place, manner: Manner): Forwarding | undefined | 'refused' {
     if (place.kind !== 'outside' || manner.by === undefined) return undefined;
-    const { dressing } = this.#joint;
-    const forwarding = this.#parts.forwardings.begin(manner.by, dressing.caller, dressing.history);
+    const { caller, history } = this.#joint.dressing;
+    const { id: callId } = this.#call;
+    const forwarding = this.#parts.forwardings.begin({ callId, owner: manner.by, caller, history });
     if (typeof forwarding !== 'string') return forwarding;
     this.#call.decide({ text: `not outside: ${forwarding}` });
     return 'refused';

@@ -74,7 +74,7 @@ describe('rules in calls', () => {
     office.clock.advance(1);
     await settle();
     assert.deepEqual(office.called(), ['2001', '2002', '2003']);
-    assert.equal(caller.final, undefined);
+    assert.equal(caller.answered, false);
   });
 
   it('S2-03 S2-16 not reachable: nobody is registered, and the rule is taken at once', async () => {
@@ -163,7 +163,7 @@ describe('rules in calls', () => {
     const caller = await office.customer();
     office.at('1001').fail(486);
     await settle();
-    assert.equal(caller.final, undefined);
+    assert.equal(caller.answered, false);
     office.clock.advance(8000);
     await settle();
     assert.deepEqual(office.called(), ['1001', '2001']);

@@ -229,6 +229,11 @@ export class FakeIncoming implements Incoming {
     this.headers = headers;
   }
 
+  /** Whether there is a final response. */
+  get answered(): boolean {
+    return this.final !== undefined;
+  }
+
   get(name: string): string | undefined {
     return this.headers[name];
   }
