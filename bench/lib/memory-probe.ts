@@ -24,6 +24,7 @@ const print = (told: Told): void => {
   process.stdout.write(`memory-probe ${JSON.stringify(told)}\n`);
 };
 
+// oxlint-disable unicorn/require-post-message-target-origin, unicorn/prefer-add-event-listener -- threads, not windows
 channel.onmessage = ({ data }: { readonly data?: unknown }) => {
   if (data !== 'collect') {
     if (isMainThread) print(data as Told);

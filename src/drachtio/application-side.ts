@@ -94,7 +94,11 @@ export class ApplicationSide {
     const events = new SipEvents(clock);
     const records = settings.cdrs ? callRecords(verbs, () => clock.wall()) : noCallRecords;
     this.flows = new ContactFlows(clock);
-    this.backpressure = new Backpressure({ clock, lateMs: settings.limits?.applicationLateMs ?? 250 });
+    this.backpressure = new Backpressure({
+      clock,
+      lateMs: settings.limits?.applicationLateMs ?? 250,
+      probe: (told) => core().transport.probe?.(told),
+    });
     this.#watch = new FlowWatch(verbs, this.flows, { events, random: around.random });
     this.owners = new Owners(clock, settings.applicationGraceMs ?? 5_000, releaseWith(core, ledger, log));
     this.proxies = new ProxyTable(() => ({ core: core(), clock, timerC: timers.c }));

@@ -22,6 +22,8 @@ import type { Verbs } from './verbs.ts';
 
 /** Takes a new request in place of the applications that subscribed to its method. */
 export interface NewRequestHandlers {
+  /** Whether requests of that method are theirs. */
+  takes(method: string): boolean;
   /** True: it is theirs, whatever comes of it. */
   handle(incoming: IncomingRequest, receivedOn: string): boolean;
 }
@@ -60,6 +62,15 @@ export class Gateway implements UserAgentHandler {
     return this.#options.proxies.claim(request, event, transaction);
   }
 
+  refuses(request: SipRequest): number | undefined {
+    const { backpressure, verbs, handlers } = this.#options;
+    const retryAfter = backpressure.busy(request);
+    if (retryAfter !== undefined || handlers.takes(request.method)) return retryAfter;
+    // With several it is not known yet which of them gets it.
+    const application = verbs.sole('invite');
+    return application && backpressure.refusal(application, request);
+  }
+
   onRequest(incoming: IncomingRequest): void {
     if (incoming.inDialog && incoming.dialog !== undefined) return this.#inDialog(incoming, incoming.dialog);
     const { request, event } = incoming;
@@ -72,7 +83,8 @@ export class Gateway implements UserAgentHandler {
     const application = verbs.pick(request.method.toLowerCase());
     if (application === undefined)
       return this.#answer(incoming, { status: standard.has(request.method) ? 503 : 501 });
-    const retryAfter = this.#options.backpressure.refusal(application, request);
+    const asked = verbs.sole('invite') !== undefined;
+    const retryAfter = asked ? undefined : this.#options.backpressure.refusal(application, request);
     if (retryAfter !== undefined)
       return this.#answer(incoming, { status: 503, reason: 'Overloaded', retryAfter });
     this.offer(incoming, application, receivedOn);

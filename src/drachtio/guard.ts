@@ -19,6 +19,7 @@ export const guarded = (
     }
   };
   return {
+    refuses: (request) => run('refuses', () => handler.refuses?.(request), undefined),
     claim: (request, event, transaction) =>
       run('claim', () => handler.claim?.(request, event, transaction) ?? false, false),
     onRequest(incoming) {

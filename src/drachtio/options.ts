@@ -110,7 +110,7 @@ export type EngineStats = {
   readonly responsesIn: number;
   readonly responsesOut: number;
   readonly flows: number;
-  /** INVITEs answered 503 because their application did not keep up. */
+  /** INVITEs answered 503 because the engine or their application did not keep up. */
   readonly invitesShed: number;
 };
 

@@ -41,6 +41,13 @@ export class Verbs<S extends Subscriber> {
     return undefined;
   }
 
+  /** The one that all requests of that verb go to; undefined when there are several or none. */
+  sole(verb: string): S | undefined {
+    const subscribers = this.#lists.get(verb)?.subscribers;
+    const first = subscribers?.[0];
+    return subscribers?.every((subscriber) => subscriber === first) === true ? first : undefined;
+  }
+
   /** Every subscriber of that verb, each once. */
   all(verb: string): readonly S[] {
     return [...new Set(this.#lists.get(verb)?.subscribers)];

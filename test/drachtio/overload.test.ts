@@ -118,4 +118,26 @@ describe('overload of an application, seen by the signaling engine (RFC 7339)', 
     await start({ applicationLateMs: 0 });
     for (let round = 0; round < 12; round++) assert.equal(refusedOf(await ten(400, challenge)), 0);
   });
+
+  it('refuses a retransmission as it refused the INVITE, whatever the application takes meanwhile', async () => {
+    await start();
+    for (let round = 0; round < 12; round++) await ten(400, challenge);
+    let refused: Arrived = await invite();
+    const headers = { Via: `SIP/2.0/UDP 127.0.0.1:${caller.port};branch=z9hG4bK-again`, 'Call-ID': 'again' };
+    for (let i = 0; i < 50 && refused.to !== 'nobody'; i++)
+      refused = await invite({ ...headers, Via: `${headers.Via}${i}` });
+    assert.ok(refused.to === 'nobody');
+    const branch = refused.refused.headers.get('via') ?? '';
+    // Nothing is late any more, and nobody came for a while.
+    clock.advance(5000);
+    const before = engine.stats().invitesShed;
+    caller.request(port, 'INVITE', {
+      Via: branch.replace(/;received=[^;]*|;rport=\d*/g, ''),
+      'Call-ID': 'x',
+    });
+    const again = await caller.nextResponse(503, 'INVITE');
+    assert.match(again.headers.get('retry-after') ?? '', /^[2-5]$/);
+    assert.equal(engine.stats().invitesShed, before, 'not asked again');
+    assert.equal((await invite()).to, 'application');
+  });
 });

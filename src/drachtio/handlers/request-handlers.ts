@@ -36,15 +36,22 @@ export class OutboundHandlers implements NewRequestHandlers {
     this.#options = options;
   }
 
+  takes(method: string): boolean {
+    return this.#handlerOf(method) !== undefined;
+  }
+
   handle(incoming: IncomingRequest, receivedOn: string): boolean {
-    const { method } = incoming.request;
-    const handler = this.#options.handlers.find((h) => h.method === '*' || h.method.toUpperCase() === method);
+    const handler = this.#handlerOf(incoming.request.method);
     if (handler === undefined) return false;
     const arrival = { incoming, receivedOn };
     const direct = parseApplicationUri(handler.url);
     if (direct !== undefined) this.#connect(arrival, direct);
     else void this.#ask(arrival, handler);
     return true;
+  }
+
+  #handlerOf(method: string): RequestHandler | undefined {
+    return this.#options.handlers.find((h) => h.method === '*' || h.method.toUpperCase() === method);
   }
 
   /** A connection has authenticated; when it was dialled, the request that it is for goes there. */

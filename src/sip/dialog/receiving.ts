@@ -38,6 +38,10 @@ export class Receiving implements TransactionUser {
     this.#responses = responses;
   }
 
+  refuses(request: SipRequest): number | undefined {
+    return this.#context.handler.refuses?.(request);
+  }
+
   onRequest(transaction: ServerTransaction, event: MessageEvent): void {
     const { handler, dialogs, counters } = this.#context;
     const { request } = transaction;

@@ -201,6 +201,11 @@ export type UnsolicitedBye = {
 /** What the user of the core is told. All calls are synchronous, in network order. */
 export interface UserAgentHandler {
   /**
+   * Asked of each new INVITE without To tag, before any state is made for it: one too many is answered 503 with that
+   * Retry-After, in seconds.
+   */
+  refuses?(request: SipRequest): number | undefined;
+  /**
    * Offered, before anything else, every request that is new to the transaction layer (`transaction` is undefined for
    * an ACK) and that carries a To tag or is an ACK or CANCEL without a match: a proxy takes what runs along its own
    * Record-Route. True: taken.

@@ -8,6 +8,7 @@ import {
   type SipResponse,
 } from '../message/index.ts';
 import type { Destination, Flow, MessageEvent, SendResult } from '../transport/types.ts';
+import { Recent } from '../transport/index.ts';
 import { strayAckFor } from './build.ts';
 import { Client, type Attempt, type AttemptRegistry } from './client.ts';
 import {
@@ -39,6 +40,8 @@ class Layer implements TransactionLayer, AttemptRegistry, ServerOwner {
   /** The first server transaction of each call key: for merged requests and for changed Vias. */
   readonly #calls = new Map<string, Server>();
   readonly #attempts = new Map<string, Attempt>();
+  /** INVITEs refused lately, and their Retry-After. */
+  readonly #refused = new Recent<number>(50_000);
   readonly #ownBranch: string;
   readonly #counters = { requests: 0, retransmissions: 0, merged: 0, refused: 0, stray: 0, sent: 0 };
   #user = nobody;
@@ -145,9 +148,10 @@ class Layer implements TransactionLayer, AttemptRegistry, ServerOwner {
       known.step('request');
       return undefined;
     }
-    if (this.#servers.size >= this.#limits.server) {
+    const retryAfter = this.#servers.size >= this.#limits.server ? 5 : this.#tooMany(request, key);
+    if (retryAfter !== undefined) {
       this.#counters.refused++;
-      this.#refuse(request, flow);
+      this.#refuse(request, flow, retryAfter);
       return undefined;
     }
     const id = this.#newId('s');
@@ -163,9 +167,19 @@ class Layer implements TransactionLayer, AttemptRegistry, ServerOwner {
     return server;
   }
 
-  /** 503 without state (RFC 3261 §21.5.4): a retransmission is asked again. */
-  #refuse(request: SipRequest, flow: Flow): void {
-    const response = createResponse(request, 503, undefined, [{ name: 'Retry-After', value: '5' }]);
+  /** Retry-After for an INVITE that the user does not want. One that crosses its refusal is not wanted later either. */
+  #tooMany(request: SipRequest, key: string): number | undefined {
+    if (request.method !== 'INVITE' || this.#user.refuses === undefined) return undefined;
+    if (toTag(request) !== undefined) return undefined;
+    const retryAfter = this.#refused.get(key) ?? this.#user.refuses(request);
+    if (retryAfter !== undefined) this.#refused.set(key, retryAfter);
+    return retryAfter;
+  }
+
+  /** 503 without state (RFC 3261 §8.2.7, §21.5.4). */
+  #refuse(request: SipRequest, flow: Flow, retryAfter: number): void {
+    const headers = [{ name: 'Retry-After', value: String(retryAfter) }];
+    const response = createResponse(request, 503, undefined, headers);
     setToTag(response, this.#options.random.hex(4));
     this.#context.transport.sendResponse(response, flow, ignore);
   }

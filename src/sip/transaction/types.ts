@@ -65,6 +65,11 @@ export type ClientTransaction = {
 };
 
 export type TransactionUser = {
+  /**
+   * Whether a new INVITE outside dialogs is one too many: then it is answered 503 with that Retry-After (seconds), without
+   * a transaction, and so are its retransmissions.
+   */
+  refuses?(request: SipRequest): number | undefined;
   /** A new request (never a retransmission, never ACK to a non-2xx). CANCEL arrives through `onCancel`. */
   onRequest(transaction: ServerTransaction, event: MessageEvent): void;
   /** ACK that belongs to no transaction: the ACK to a 2xx (RFC 3261 §13.3.1.4). */

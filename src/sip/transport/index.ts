@@ -5,6 +5,7 @@ export {
   type TransportLimits,
   type TransportOptions,
 } from './options.ts';
+export { Recent } from './recent.ts';
 export { createTransport } from './transport.ts';
 export type {
   Address,

@@ -20,6 +20,7 @@ import {
   type TransportLimits,
   type TransportOptions,
 } from './options.ts';
+import { Probes } from './probes.ts';
 import { Recent } from './recent.ts';
 import { UriResolver } from './resolve.ts';
 import { Sender } from './sender.ts';
@@ -66,6 +67,7 @@ export class Transport implements TransportLayer {
   readonly #resolver: UriResolver;
   readonly #sender: Sender;
   readonly #choices = new Recent<Listener>(10_000);
+  readonly #probes: Probes;
   #onMessage: (event: MessageEvent) => void = () => undefined;
   #onClosed: (flow: Flow) => void = () => undefined;
 
@@ -73,6 +75,7 @@ export class Transport implements TransportLayer {
     this.#options = options;
     const limits = { ...defaultTransportLimits, ...options.limits };
     this.#limits = limits;
+    this.#probes = new Probes(options.clock, options.random);
     const { messageBytes, headerBytes, headerFields } = limits;
     this.#messageLimits = Object.freeze({ messageBytes, headerBytes, headerFields });
     this.#guard = new SourceGuard(options.clock, { limit: limits.garbage, windowMs: limits.garbageWindowMs });
@@ -157,6 +160,10 @@ export class Transport implements TransportLayer {
     this.#sender.response(response, flow, done);
   }
 
+  probe(told: (ms: number) => void): void {
+    this.#probes.send(this.#udp.values(), told);
+  }
+
   isOpen(flow: Flow): boolean {
     return flow.protocol === 'udp'
       ? this.#udp.has(hostPort(flow.local))
@@ -189,9 +196,10 @@ export class Transport implements TransportLayer {
   async #listenOn(spec: ListenSpec): Promise<Listener> {
     const { protocol } = spec;
     if (protocol !== 'udp') return await this.#connections.listen({ ...spec, protocol });
-    const port = await UdpPort.bind(spec, this.#limits, {
+    const port: UdpPort = await UdpPort.bind(spec, this.#limits, {
       onMessage: (bytes, flow) => this.#received(bytes, flow),
       onKeepAlive: () => this.counters.keepAlives++,
+      onProbe: (bytes) => this.#probes.received(port, bytes),
       onError: (error) => {
         this.counters.socketErrors++;
         this.#options.logger.debug({ error: error.message }, 'UDP socket error');

@@ -70,6 +70,11 @@ export interface TransportLayer {
    * and RFC 3263 §5 say.
    */
   sendResponse(response: SipResponse, flow: Flow, done: (result: SendResult) => void): void;
+  /**
+   * Tells how long a datagram waits before it is read here, in milliseconds: one is sent to each UDP socket from itself,
+   * through all that waits there. One that is still on its way when the next is asked for counts with its age.
+   */
+  probe?(told: (ms: number) => void): void;
   isOpen(flow: Flow): boolean;
   /** The connection that is up to that address, whoever opened it; never for UDP. */
   openFlow(protocol: Protocol, remote: Address): Flow | undefined;

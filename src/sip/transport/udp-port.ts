@@ -22,6 +22,8 @@ export class UdpFlow implements Flow {
 export type UdpPortHandlers = {
   readonly onMessage: (bytes: Buffer, flow: Flow) => void;
   readonly onKeepAlive: () => void;
+  /** What this socket sent to itself. */
+  readonly onProbe: (bytes: Buffer) => void;
   readonly onError: (error: Error) => void;
 };
 
@@ -87,6 +89,8 @@ export class UdpPort {
     const first = bytes[0];
     // A lone CRLF, zeros or nothing at all: what phones send to keep a NAT binding open.
     if (first === undefined || first === 0x0d || first === 0x0a || first < 4) {
+      const { local } = this.listener;
+      if (remote.port === local.port && remote.address === local.address) return handlers.onProbe(bytes);
       if (this.#isKeepAlive(bytes, remote)) return handlers.onKeepAlive();
     }
     handlers.onMessage(bytes, this.flowTo(remote.address, remote.port));
