@@ -8,7 +8,7 @@ import { Client } from '../src/testing/http-client.ts';
 import { Phone, type PhoneOptions } from '../src/testing/phone.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
-const token = 'a-token-for-this-test';
+export const token = 'a-token-for-this-test';
 
 /** Waits for a fact. */
 export async function until(what: string, look: () => Promise<boolean> | boolean): Promise<void> {
@@ -59,8 +59,13 @@ export class Program {
     return join(this.folder, 'data');
   }
 
+  /** Where its API is. */
+  get server(): string {
+    return `http://${this.#http}`;
+  }
+
   get admin(): Client {
-    return new Client(`http://${this.#http}`, token);
+    return new Client(this.server, token);
   }
 
   /** Resolves when it is ready. */

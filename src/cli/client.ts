@@ -31,6 +31,12 @@ export class ApiClient {
     return (await this.#send('GET', path)).text();
   }
 
+  /** What a request is answered with, as it comes. */
+  async download(method: string, path: string): Promise<ReadableStream<Uint8Array>> {
+    const { body } = await this.#send(method, path);
+    return body ?? new ReadableStream();
+  }
+
   /** The blocks of the event stream, as they come, until `signal` ends it. */
   async *events(signal: AbortSignal): AsyncGenerator<{ readonly name: string; readonly data: Json }> {
     const response = await this.#send('GET', '/events', undefined, signal);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { backup } from './backup.ts';
 import type { ApiClient, Json } from './client.ts';
 import { when, type Column } from './table.ts';
 
@@ -17,6 +18,8 @@ type Given = {
   readonly args: readonly string[];
   readonly options: Options;
   readonly pin: string | undefined;
+  /** What relative paths are taken from. */
+  readonly folder: string;
 };
 
 export type Command = {
@@ -299,4 +302,4 @@ const talked = ({ answeredAt, endedAt }: Json) =>
     ? `${Math.round((endedAt - answeredAt) / 1000)} s`
     : 'missed';
 
-export const commands: readonly Command[] = [...calls, ...directory, ...history];
+export const commands: readonly Command[] = [...calls, ...directory, ...history, backup];

@@ -138,7 +138,9 @@ async function carryOut(
     (name) => !everywhere.has(name) && !(command.options ?? []).includes(name),
   );
   if (stray !== undefined) throw new WrongUsage(`flipswitch ${command.usage} has no --${stray}`);
-  out(show(await command.run({ api, args, options, pin: FLIPSWITCH_PIN }), json));
+  // npm runs scripts in the package's folder; a path is meant from where it was typed.
+  const folder = environment['INIT_CWD'] ?? '.';
+  out(show(await command.run({ api, args, options, pin: FLIPSWITCH_PIN, folder }), json));
 }
 
 function explained(error: unknown): string {

@@ -5,6 +5,7 @@ import type { AuditLog } from './audit-log.ts';
 import type { Etags } from './etag.ts';
 import type { EventStreams } from './event-streams.ts';
 import type { Failures } from './limits.ts';
+import type { Backup } from './routes/backup.ts';
 import type { Sessions } from './sessions.ts';
 
 /** What the API's resources are made of. */
@@ -15,6 +16,8 @@ export type ApiParts = {
   readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
   readonly routing: RoutingStore;
+  /** Absent where the data lies on a server of its own. */
+  readonly backup?: (() => Promise<Backup>) | undefined;
   readonly records: RecordStore;
   readonly audit: AuditStore;
   readonly auditLog: AuditLog;

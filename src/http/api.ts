@@ -1,6 +1,7 @@
 import type { SwaggerOptions } from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
 import type { ApiParts } from './api-parts.ts';
+import { backupRoutes } from './routes/backup.ts';
 import { bindingRoutes } from './routes/bindings.ts';
 import { callRoutes } from './routes/calls.ts';
 import { coldRouteRoutes } from './routes/cold-routes.ts';
@@ -58,4 +59,5 @@ export function api(server: FastifyInstance, parts: ApiParts & AuthenticationPar
   recordRoutes(server, parts);
   auditRoutes(server, parts);
   eventRoutes(server, parts);
+  backupRoutes(server, parts);
 }

@@ -1,2 +1,3 @@
 export { Metrics } from './metrics.ts';
+export type { Backup } from './routes/backup.ts';
 export { startHttp, type Health, type HttpLimits, type HttpServer } from './server.ts';

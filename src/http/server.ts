@@ -29,6 +29,7 @@ import { EventStreams } from './event-streams.ts';
 import { Failures, RequestRate } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { problem, Refused } from './problem.ts';
+import type { Backup } from './routes/backup.ts';
 import { components } from './schemas.ts';
 import { Sessions } from './sessions.ts';
 import { errorsOf, validatorCompiler } from './validation.ts';
@@ -74,6 +75,8 @@ export type HttpOptions = {
   readonly coldRoutes: ColdRouteStore;
   readonly routing: RoutingStore;
   readonly records: RecordStore;
+  /** Makes a copy of all that is kept; undefined where that is a server's own affair. */
+  readonly backup?: (() => Promise<Backup>) | undefined;
   readonly audit: AuditStore;
   /** Takes an entry of the audit log at once; must not throw. */
   readonly keepAudit: (entry: AuditEntry) => void;

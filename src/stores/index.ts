@@ -77,6 +77,7 @@ export type {
   RecordStore,
 } from './records-store.ts';
 export { SqlAuditStore } from './sql/audit-store.ts';
+export { copyDatabase } from './sql/backup.ts';
 export { connectDatabase, openDatabase, type Database } from './sql/database.ts';
 export { openKept, type KeptStores } from './sql/kept-stores.ts';
 export { SqlRecordStore } from './sql/record-store.ts';
