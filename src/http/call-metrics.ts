@@ -21,6 +21,12 @@ export function countCalls(registry: Registry, events: Emitter<CallEvents>): () 
     labelNames: ['result'] as const,
     registers,
   });
+  const refused = new Counter({
+    name: 'flipswitch_calls_refused_total',
+    help: 'INVITEs answered 503 before a call was made: overload, limit, rate, draining',
+    labelNames: ['because'] as const,
+    registers,
+  });
   const answer = new Histogram({
     name: 'flipswitch_call_answer_seconds',
     help: 'From the beginning of a call to its answer',
@@ -35,6 +41,7 @@ export function countCalls(registry: Registry, events: Emitter<CallEvents>): () 
   });
   const offs = [
     events.on('started', () => begun.inc()),
+    events.on('refused', ({ because }) => refused.inc({ because })),
     events.on('ended', (view) => {
       const { startedAt, answeredAt, endedAt } = view;
       ended.inc({ result: resultOf(view) });

@@ -52,6 +52,7 @@ export class ApiWorld {
       unwritten: () => 0,
       unwrittenLost: () => 0,
       storeWritable: () => true,
+      invitesShed: () => Promise.resolve(7),
     });
     const { directory, bindings, coldRoutes, routing, core } = world;
     const records = new MemoryRecordStore();

@@ -17,6 +17,8 @@ export type MetricSources = {
   /** Call records and audit entries that wait to be written, and that were lost waiting. */
   readonly unwritten: () => number;
   readonly unwrittenLost: () => number;
+  /** INVITEs that the signaling engine refused because it or the switch did not keep up; absent when it cannot say. */
+  readonly invitesShed?: () => Promise<number>;
   readonly storeWritable: () => boolean;
 };
 
@@ -53,6 +55,8 @@ export class Metrics {
     this.#gauge('flipswitch_store_writable', '1 when changes can be kept', () =>
       Number(sources.storeWritable()),
     );
+    const { invitesShed } = sources;
+    if (invitesShed !== undefined) this.#shed(invitesShed);
     const changes = new Counter({
       name: 'flipswitch_binding_changes_total',
       help: 'Registrations added, refreshed and removed, the last with the reason',
@@ -75,6 +79,20 @@ export class Metrics {
   close(): void {
     for (const stop of this.#stop) stop();
     this.registry.clear();
+  }
+
+  #shed(read: () => Promise<number>): void {
+    let before = 0;
+    const counter: Counter = new Counter({
+      name: 'flipswitch_invites_shed_total',
+      help: 'INVITEs answered 503 by the signaling engine because it or the switch did not keep up',
+      registers: [this.registry],
+      collect: async () => {
+        const now = await read().catch(() => before);
+        counter.inc(Math.max(0, now - before));
+        before = now;
+      },
+    });
   }
 
   #gauge(name: string, help: string, read: () => number): void {

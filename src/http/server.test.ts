@@ -53,6 +53,7 @@ describe('http', () => {
     api.world.at('1001').answer();
     await api.world.pass(3000);
     far.dialog.hangUp();
+    api.world.core.events.emit('refused', { because: 'overload' });
     const { headers, text } = await api.nobody.get('/metrics');
     assert.match(headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
     for (const line of [
@@ -62,6 +63,8 @@ describe('http', () => {
       'flipswitch_records_unwritten 0',
       'flipswitch_store_writable 1',
       'flipswitch_calls_started_total 1',
+      'flipswitch_calls_refused_total{because="overload"} 1',
+      'flipswitch_invites_shed_total 7',
       'flipswitch_calls_ended_total{result="answered"} 1',
       'flipswitch_call_talk_seconds_bucket{le="5"} 1',
       '# TYPE process_cpu_user_seconds_total counter',

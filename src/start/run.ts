@@ -6,6 +6,7 @@ import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.
 import { createMediaEngine, createSwitch, type Switch } from '../switch/index.ts';
 import { MediaWatch } from '../switch/records/index.ts';
 import { backups } from './backup.ts';
+import { startAsking } from './asking.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
 import { openSocket, recording, startMedia } from './media.ts';
@@ -68,7 +69,7 @@ type Parts = Engines & {
 };
 
 async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<HttpServer> {
-  const { settings, registrar, product, stores, media, connected } = parts;
+  const { settings, registrar, product, stores, media, connected, signaling } = parts;
   const { directory, coldRoutes, routing, records: kept } = stores;
   const administrator = { domain: settings.domain, admin: true };
   const metrics = new Metrics({
@@ -81,6 +82,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     callEvents: product.events,
     unwritten: kept.waiting,
     unwrittenLost: kept.lost,
+    ...(signaling === undefined ? {} : { invitesShed: async () => (await signaling.stats()).invitesShed }),
     storeWritable: () => stores.health.state.ok,
   });
   opened.add('metrics', () => metrics.close());
@@ -135,7 +137,9 @@ export async function run(config: Config): Promise<Running> {
   const engines = await startEngines(settings, opened, log);
   const { signaling, srf, media } = engines;
   opened.add('registrar', serveRegistrar(srf, settings, registrar));
+  const asking = startAsking({ settings, folder: folder.path }, stores, opened, log);
   const product = createSwitch({
+    ...asking,
     srf,
     media,
     directory,
