@@ -18,6 +18,8 @@ export type Config = {
     readonly maxSeconds: number;
     readonly mailboxFallback: string;
     readonly announcements: string;
+    /** `host`, or `host:port`. */
+    readonly hosts: readonly string[];
   };
   readonly registrar: RegistrarConfig;
   readonly limits: LimitsConfig;
