@@ -207,7 +207,8 @@ describe('flips that cross something else, by packets', function () {
       await pulled.answered();
       await old.ended();
       const before = old.count('UPDATE');
-      await pulled.received('UPDATE');
+      // The first says who is at the other end.
+      await mobile.until(() => pulled.count('UPDATE') >= 2, 'the refresh');
       assert.equal(old.count('UPDATE'), before);
       await talk(far, pulled);
       assert.deepEqual(far.reinvites, []);

@@ -628,6 +628,9 @@ export class PhoneCall {
     const response = this.#response(arrival, this.reinviteStatus);
     if (!refused) {
       this.#target = contact(request)?.uri ?? this.#target;
+      // RFC 4028 §9: a session timer that the answer does not name is over.
+      const timer = request.headers.get('session-expires');
+      if (timer !== undefined) response.headers.add('Session-Expires', timer);
       if (request.body.length > 0) {
         this.media.offered = request.body.toString();
         withSdp(response, await this.media.respond(undefined));

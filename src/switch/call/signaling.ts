@@ -63,6 +63,8 @@ export interface Dialog extends DialogId {
   /** What would end it in another process; absent where nothing can. */
   readonly facts?: DialogFacts | undefined;
   listen(listener: DialogListener): void;
+  /** Whether the other end has said that it takes requests of that method (RFC 3261 §20.5). */
+  allows?(method: string): boolean;
   bye(reason?: Reason, headers?: Headers): void;
   /** Sends a re-INVITE; resolves with the answer, rejects with `SipFailure`. */
   reinvite(sdp: string, headers?: Headers): Promise<string>;

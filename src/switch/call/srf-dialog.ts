@@ -60,6 +60,12 @@ export class SrfDialogAdapter implements Dialog {
     return this.#dialog.remote.uri;
   }
 
+  allows(method: string): boolean {
+    const { type, req, res } = this.#dialog;
+    const said = (type === 'uac' ? res : req)?.get('Allow') ?? '';
+    return said.split(',').some((one) => one.trim() === method);
+  }
+
   bye(reason?: Reason, more: Headers = {}): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -69,10 +75,8 @@ export class SrfDialogAdapter implements Dialog {
   }
 
   reinvite(sdp: string, headers: Headers = {}): Promise<string> {
-    const contact = this.#dialog.local.contact;
     return new Promise((resolve, reject) => {
-      const own: Record<string, string> = contact === undefined ? {} : { Contact: contact };
-      const options = { method: 'INVITE', body: sdp, headers: { ...own, ...headers } };
+      const options = { method: 'INVITE', body: sdp, headers: { ...this.#contact(), ...headers } };
       this.#dialog.request(options, (error, res) => {
         if (res === undefined) return reject(new SipFailure(503, String(error)));
         if (res.status < 200) return undefined;
@@ -88,7 +92,10 @@ export class SrfDialogAdapter implements Dialog {
   request(method: string, options: { headers?: Headers; body?: string }) {
     return new Promise<RequestOutcome>((resolve) => {
       const { body } = options;
-      const own = { method, headers: { ...options.headers }, ...(body === undefined ? {} : { body }) };
+      // RFC 3311 §5.1: an UPDATE says where we are, as an INVITE does.
+      const contact = method === 'UPDATE' ? this.#contact() : {};
+      const headers = { ...contact, ...options.headers };
+      const own = { method, headers, ...(body === undefined ? {} : { body }) };
       this.#dialog.request(own, (error, res) => {
         if (res === undefined) return resolve({ status: 481, reason: String(error) });
         if (res.status < 200) return undefined;
@@ -101,6 +108,11 @@ export class SrfDialogAdapter implements Dialog {
         });
       });
     });
+  }
+
+  #contact(): Record<string, string> {
+    const { contact } = this.#dialog.local;
+    return contact === undefined ? {} : { Contact: contact };
   }
 
   #deliver(deliver: Deliver): void {
@@ -121,8 +133,7 @@ export class SrfDialogAdapter implements Dialog {
   }
 
   #change(req: SrfRequest, res: SrfResponse): void {
-    const headers: Record<string, string> = {};
-    if (this.#dialog.local.contact !== undefined) headers['Contact'] = this.#dialog.local.contact;
+    const headers = this.#contact();
     const change: SessionChange = {
       ...requestOf(req),
       offer: req.body || undefined,

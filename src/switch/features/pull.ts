@@ -7,6 +7,7 @@ import { identityOf, type Endpoint } from '../call/endpoint.ts';
 import { Flip } from '../call/flip.ts';
 import type { Leg } from '../call/leg.ts';
 import { mediaRefusal } from '../call/media-session.ts';
+import { showOther } from '../call/show.ts';
 import { SipFailure, type Incoming, type Refusal } from '../call/signaling.ts';
 import { moved, swap } from '../call/swap.ts';
 import { chooseCall, type Candidate } from './choose-call.ts';
@@ -143,6 +144,7 @@ export async function take(
       },
     });
     if (kind === 'grab') party.identity = identityOf(puller);
+    showOther(call, leg);
     flip.moved(measures);
     return undefined;
   } catch (error) {
@@ -163,6 +165,7 @@ async function takeRinging(call: Call, leg: Leg, flip: Flip): Promise<Refusal | 
   }
   await settled(call, leg);
   if (leg.state !== 'active') throw new SipFailure(480, 'The call could not be answered');
+  showOther(call, leg);
   flip.answered(leg.endpoint);
   flip.moved({});
   return undefined;
@@ -184,6 +187,7 @@ async function takeOutgoing(call: Call, leg: Leg, flip: Flip): Promise<Refusal |
     flip.failed('Nobody answered');
     return undefined;
   }
+  showOther(call, leg);
   flip.answered(leg.endpoint);
   flip.moved({});
   return undefined;

@@ -55,6 +55,8 @@ export class FakeDialog implements Dialog {
   /** Why we ended it. */
   bye_: Reason | undefined | 'none' = 'none';
   reinvites: string[] = [];
+  /** Its Allow. */
+  allowed: readonly string[] = [];
   /** What it answers requests with; 0 does not answer. */
   answersWith = 200;
   requests: { method: string; headers: Headers; body: string }[] = [];
@@ -64,6 +66,10 @@ export class FakeDialog implements Dialog {
   listen(listener: DialogListener): void {
     this.#listener = listener;
     if (this.#hungUp) listener.ended(undefined);
+  }
+
+  allows(method: string): boolean {
+    return this.allowed.includes(method);
   }
 
   bye(reason?: Reason, headers: Headers = {}): void {
