@@ -1,11 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, Random } from '../base/index.ts';
-import type { AuditEntry, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
+import type { AuditEntry, ColdRouteStore, DirectoryStore, Routing, RoutingStore } from '../stores/index.ts';
 import type { Who } from './who.ts';
 
 export type AuditLogParts = {
   readonly directory: DirectoryStore;
   readonly coldRoutes: ColdRouteStore;
+  readonly routing: RoutingStore;
   /** Takes an entry at once; must not throw. */
   readonly keep: (entry: AuditEntry) => void;
   readonly clock: Clock;
@@ -17,19 +18,28 @@ export class AuditLog {
   readonly #parts: AuditLogParts;
   readonly #within = new AsyncLocalStorage<true>();
   readonly #coldRoutes = new Map<string, string>();
-  readonly #off: () => void;
+  /** What users have set, as far as a code sets it. */
+  readonly #set = new Map<string, Directed>();
+  readonly #off: readonly (() => void)[];
   #count = 0;
 
   constructor(parts: AuditLogParts) {
     this.#parts = parts;
     for (const { userId, deviceId } of parts.coldRoutes.all()) this.#coldRoutes.set(userId, deviceId);
-    this.#off = parts.coldRoutes.events.on('changed', ({ userId, route }) =>
-      this.#coldRouteChanged(userId, route),
-    );
+    for (const { name } of parts.directory.domains())
+      for (const routing of parts.routing.routings(name))
+        if (routing.owner.kind === 'user') this.#set.set(routing.owner.id, setIn(routing));
+    this.#off = [
+      parts.coldRoutes.events.on('changed', ({ userId, route }) => this.#coldRouteChanged(userId, route)),
+      parts.routing.events.on('changed', ({ what, domain, id }) => {
+        if (what === 'routing' && id.startsWith('user:'))
+          this.#routingChanged(domain, id.slice('user:'.length));
+      }),
+    ];
   }
 
   close(): void {
-    this.#off();
+    for (const off of this.#off) off();
   }
 
   write(who: Who, change: Pick<AuditEntry, 'action' | 'what' | 'before' | 'after'>): void {
@@ -73,4 +83,26 @@ export class AuditLog {
       after: named(route?.deviceId),
     });
   }
+
+  #routingChanged(domain: string, id: string): void {
+    const { directory, routing } = this.#parts;
+    const before = this.#set.get(id) ?? nothingSet;
+    const after = setIn(routing.routing({ domain, kind: 'user', id }));
+    if (after === nothingSet) this.#set.delete(id);
+    else this.#set.set(id, after);
+    const user = directory.userById(id);
+    const same = before.profile === after.profile && before.presence === after.presence;
+    if (same || user === undefined || this.#within.getStore() === true) return;
+    const what = `users/${user.extension}/profile`;
+    this.#keep(domain, `user ${user.extension}`, 'phone', { action: 'change', what, before, after });
+  }
 }
+
+type Directed = { readonly profile: string | null; readonly presence: string };
+
+const nothingSet: Directed = { profile: null, presence: 'available' };
+
+const setIn = (routing: Routing | undefined): Directed =>
+  routing?.profile === undefined && routing?.presence === undefined
+    ? nothingSet
+    : { profile: routing.profile ?? null, presence: routing.presence ?? 'available' };

@@ -1,6 +1,6 @@
 /* oxlint-disable unicorn/no-thenable -- rules have a `then`; it is data, and nothing waits for it */
 import assert from 'node:assert/strict';
-import { domain } from '../switch/testing/world.ts';
+import { domain, settle } from '../switch/testing/world.ts';
 import type { Client } from '../testing/http-client.ts';
 import { ApiWorld } from './fixture.test.ts';
 
@@ -111,7 +111,7 @@ describe('what rules refer to, by the API', () => {
       profiles: common,
     });
     const own = await ada.put(path, { profile: 'garden', profiles: ['garden'] });
-    assert.deepEqual(own.body, { profile: 'garden', profiles: [...common, 'garden'] });
+    assert.deepEqual(own.body, { profile: 'garden', profiles: ['garden', ...common] });
     assert.match(await refused(ada.put(path, { profile: 'moon' })), /422 There is no profile moon/);
     assert.match(await refused(ada.put(path, { profile: 'garden', profiles: [] })), /422/);
     assert.equal((await ada.put('/api/v1/users/200/profile', { profile: 'travel' })).status, 404);
@@ -120,7 +120,33 @@ describe('what rules refer to, by the API', () => {
     assert.equal((await ada.put(path, { profile: null })).body['profile'], null);
     const [latest] = (await admin.get('/api/v1/audit?what=users/100/profile')).body.items;
     assert.equal(latest?.['who'], 'user 100');
-    assert.deepEqual(latest?.['before'], { profile: 'do-not-disturb', profiles: [...common, 'garden'] });
+    assert.deepEqual(latest?.['before'], { profile: 'do-not-disturb', profiles: ['garden', ...common] });
+  });
+
+  it('S2-52 S2-53 a profile dialled at a phone is written down as that user’s', async () => {
+    await ada.put('/api/v1/users/100/profile', { profile: 'office' });
+    await api.world.dial('1001', '*602');
+    await settle();
+    const path = '/api/v1/users/100/profile';
+    assert.equal((await ada.get(path)).body['profile'], 'travel');
+    const { items } = (await admin.get('/api/v1/audit?what=users/100/profile')).body;
+    assert.deepEqual(
+      items.map((entry) => [entry['who'], entry['from'] === 'phone', entry['before'], entry['after']]),
+      [
+        [
+          'user 100',
+          true,
+          { profile: 'office', presence: 'available' },
+          { profile: 'travel', presence: 'available' },
+        ],
+        [
+          'user 100',
+          false,
+          { profile: null, profiles: ['office', 'travel', 'do-not-disturb'] },
+          { profile: 'office', profiles: ['office', 'travel', 'do-not-disturb'] },
+        ],
+      ],
+    );
   });
 
   it('S2-72 presence is what the user says, and the call that is seen', async () => {

@@ -298,7 +298,8 @@ export const profileFields = {
   profile: { ...name, type: ['string', 'null'], description: 'The one that is active' },
   profiles: {
     ...some(name, 50, 0),
-    description: "The user's own, beside `office`, `travel` and `do-not-disturb`",
+    description:
+      'All there are, in the order in which the profile code counts them; `office`, `travel` and `do-not-disturb` come last where they are not named',
   },
 } as const;
 

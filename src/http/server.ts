@@ -163,7 +163,7 @@ function createServer({ logger, clock, limits }: HttpOptions): FastifyInstance {
 
 /** The things that live as long as the server does. */
 function parts(options: HttpOptions) {
-  const { clock, random, directory, bindings, coldRoutes, product, domain } = options;
+  const { clock, random, directory, bindings, coldRoutes, routing, product, domain } = options;
   const { sessionHours, failures } = { ...defaultHttpLimits, ...options.limits };
   const sessions = new Sessions({ clock, random, lifetimeMs: sessionHours * 3_600_000 });
   const log = new EventLog({ calls: product.events, bindings, coldRoutes, directory, domain, random });
@@ -172,7 +172,7 @@ function parts(options: HttpOptions) {
     clock,
     valid: ({ token }) => token === undefined || sessions.find(token) !== undefined,
   });
-  const auditLog = new AuditLog({ directory, coldRoutes, keep: options.keepAudit, clock, random });
+  const auditLog = new AuditLog({ directory, coldRoutes, routing, keep: options.keepAudit, clock, random });
   const failureLimit = { clock, limit: failures, windowMs: 300_000 };
   return {
     ...options,

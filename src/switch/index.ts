@@ -16,7 +16,7 @@ export { createMediaEngine, type MediaNode } from './call/rtpengine.ts';
 export { MediaFailure, type MediaEngine, type NgReply } from './call/media-engine.ts';
 export { defaultSettings, type SwitchSettings } from './call/settings.ts';
 export type { DialogFacts } from './call/dialog-facts.ts';
-export { commonProfiles } from './routing/call-routing.ts';
+export { profilesOf } from './routing/call-routing.ts';
 export { isTimeZone } from './routing/schedules.ts';
 export { fromTemplate, type TemplateParameters } from './routing/templates.ts';
 export type { ResolveName } from './trunks/sources.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Presence, Routing } from '../../stores/index.ts';
-import { commonProfiles } from '../../switch/index.ts';
+import { profilesOf } from '../../switch/index.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { Refused } from '../problem.ts';
 import { owned, ownerKinds, type OwnerKind } from '../rule-owners.ts';
@@ -11,7 +11,7 @@ type Whose = { readonly ext?: string; readonly number?: string };
 
 const profileOf = ({ profile, profiles }: Routing) => ({
   profile: profile ?? null,
-  profiles: [...new Set([...commonProfiles, ...profiles])],
+  profiles: profilesOf({ profiles }),
 });
 
 const profileSchema = { description: 'The profile', type: 'object', properties: profileFields };
@@ -56,14 +56,15 @@ function profile(server: FastifyInstance, parts: ApiParts, kind: OwnerKind): voi
     async ({ params, who, body: said }) => {
       const { owner, what } = owned(kind, directory, params[kind.parameter] ?? '', who.asker);
       let before: object = {};
-      const after = await product.rules.change(owner, (routing) => {
+      const change = (routing: Routing): Routing => {
         before = profileOf(routing);
         const { profile: _profile, ...rest } = routing;
-        const profiles = (said.profiles ?? routing.profiles).filter((name) => !commonProfiles.includes(name));
-        if (said.profile !== null && ![...commonProfiles, ...profiles].includes(said.profile))
+        const profiles = [...new Set(said.profiles ?? routing.profiles)];
+        if (said.profile !== null && !profilesOf({ profiles }).includes(said.profile))
           throw new Refused(422, `There is no profile ${said.profile}`);
         return { ...rest, profiles, ...(said.profile === null ? {} : { profile: said.profile }) };
-      });
+      };
+      const after = await auditLog.through(() => product.rules.change(owner, change));
       auditLog.write(who, { action: 'change', what: `${what}/profile`, before, after: profileOf(after) });
       return profileOf(after);
     },
@@ -109,10 +110,11 @@ function presence(server: FastifyInstance, parts: ApiParts, kind: OwnerKind): vo
     async ({ params, who, body: said }) => {
       const { owner, what } = owned(kind, directory, params.ext ?? '', who.asker);
       let before: Presence = 'available';
-      const after = await product.rules.change(owner, (routing) => {
+      const change = (routing: Routing): Routing => {
         before = routing.presence ?? 'available';
         return { ...routing, presence: said.presence };
-      });
+      };
+      const after = await auditLog.through(() => product.rules.change(owner, change));
       auditLog.write(who, {
         action: 'change',
         what: `${what}/presence`,

@@ -4,6 +4,7 @@ import type { CallContext } from '../call/call.ts';
 import { confirm } from '../call/confirm.ts';
 import type { Endpoint } from '../call/endpoint.ts';
 import type { Incoming, Refusal } from '../call/signaling.ts';
+import { profilesOf } from '../routing/call-routing.ts';
 import type { DialledCode } from './codes.ts';
 
 export type ProfileParts = {
@@ -24,7 +25,7 @@ function changed(before: Routing, { feature, argument }: DialledCode): Routing |
   if (feature === 'profile') {
     const kept = presence === undefined ? rest : { ...rest, presence };
     if (argument === '0') return kept;
-    const profile = /^[1-9]$/.test(argument) ? before.profiles[Number(argument) - 1] : undefined;
+    const profile = /^[1-9]$/.test(argument) ? profilesOf(before)[Number(argument) - 1] : undefined;
     return profile === undefined ? refusals.noProfile : { ...kept, profile };
   }
   const { presence: _presence, ...quiet } = before;

@@ -23,7 +23,12 @@ import { failoverTree } from './tree.ts';
 import type { Walk } from './walk.ts';
 
 /** The profiles that everybody has. */
-export const commonProfiles: readonly string[] = ['office', 'travel', 'do-not-disturb'];
+const commonProfiles: readonly string[] = ['office', 'travel', 'do-not-disturb'];
+
+/** All profiles of an owner, in the order in which a code counts them: the own list, then what everybody has. */
+export const profilesOf = ({ profiles }: Pick<Routing, 'profiles'>): readonly string[] => [
+  ...new Set([...profiles, ...commonProfiles]),
+];
 
 /** What calendars say at a time; undefined for one that is not known or was never read. */
 export interface Calendars {
