@@ -25,7 +25,7 @@ const maxLength = 256;
 
 /** Splits a header into its values at the commas that are outside quotes and angle brackets. */
 function valuesOf(header: string | undefined): string[] {
-  return [...(header ?? '').matchAll(/(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,"<])+/g)]
+  return [...(header ?? '').replaceAll(/\p{Cc}/gu, ' ').matchAll(/(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,"<])+/g)]
     .map(([value]) => value.trim())
     .filter((value) => value !== '' && value.length <= maxLength)
     .slice(0, maxEntries);

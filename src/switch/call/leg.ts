@@ -26,6 +26,8 @@ export class Leg implements MediaParty {
   /** While it rings: the dialog that its 180 began. */
   early: DialogId | undefined;
   state: 'ringing' | 'active' | 'ended' = 'ringing';
+  /** Its phone has answered, and its person has not said yet that it will take the call. */
+  asked = false;
   /** A rule forwarded the call to it. */
   forwarded: 'inside' | 'outside' | undefined;
   readonly #clock: Clock;
@@ -98,7 +100,7 @@ export class Leg implements MediaParty {
       state: this.state,
       ...(this.forwarded === undefined ? {} : { forwarded: this.forwarded }),
       startedAt: this.#startedAt,
-      ...(this.#answeredAt === undefined ? {} : { answeredAt: this.#answeredAt }),
+      ...(this.#answeredAt === undefined || this.asked ? {} : { answeredAt: this.#answeredAt }),
       ...(this.#endedAt === undefined ? {} : { endedAt: this.#endedAt }),
       ...(this.#ended === undefined ? {} : { ended: this.#ended }),
     };

@@ -1,4 +1,4 @@
-import type { Action, Binding, RingResult, RingTarget } from '../../stores/index.ts';
+import type { Action, Binding, RingResult, RingTarget, User } from '../../stores/index.ts';
 import type { CallRouting } from '../routing/call-routing.ts';
 import {
   behind,
@@ -58,7 +58,10 @@ export class PlaceRinging {
   }
 
   planOf(place: Place): RingPlan | Refusal {
-    return ringPlan(this.#parts, place, { caller: this.#joint.rungAs.endpoint });
+    return ringPlan(this.#parts, place, {
+      caller: this.#joint.rungAs.endpoint,
+      silent: (user) => this.#isSilent(user),
+    });
   }
 
   /** What a rule's target is: within the domain, or else outside, in the name of whoever's rule it is. */
@@ -212,11 +215,13 @@ export class PlaceRinging {
       this.#call.decide({ text: `${to}: ${end.reason}` });
       return undefined;
     }
-    if (end.kind !== 'user' || end.user.id === manner.user?.id) return end;
-    const owner = { domain: end.user.domain, kind: 'user', id: end.user.id } as const;
-    if (!this.#parts.rules.presence(owner).has('do-not-disturb')) return end;
+    if (end.kind !== 'user' || end.user.id === manner.user?.id || !this.#isSilent(end.user)) return end;
     this.#call.decide({ text: `${to} does not want to be disturbed` });
     return undefined;
+  }
+
+  #isSilent({ domain, id }: User): boolean {
+    return this.#parts.rules.presence({ domain, kind: 'user', id }).has('do-not-disturb');
   }
 
   #dressed(target: Target | undefined, manner: Manner): Target | undefined {

@@ -281,12 +281,14 @@ export class Ring {
   }
 
   #won({ leg, standIn }: Branch): void {
+    leg.asked = false;
     this.#settle({ kind: 'won', leg, ...(standIn === undefined ? {} : { standIn }) });
   }
 
   /** Lets who answered hear the question, and nobody else; the others ring on. */
   async #ask(branch: Branch): Promise<void> {
     const { leg, standIn } = branch;
+    leg.asked = true;
     let yes = false;
     try {
       if (standIn !== undefined) await this.#call.media.answer(standIn, leg.branch, leg);

@@ -261,6 +261,19 @@ describe('rules in calls', () => {
     assert.deepEqual(office.called(), ['2001', '2002', '2003']);
   });
 
+  it('S2-53 a member of a group who does not want to be disturbed is left out of it', async () => {
+    const members = ['100', '200'];
+    const group = { id: 'g500', domain: 'pbx.test', extension: '500', name: 'Support', members } as const;
+    for (const ring of ['all', 'order'] as const) {
+      await office.world.directory.putGroup({ ...group, ring });
+      await office.rules('100', [], { profile: 'do-not-disturb', profiles: ['do-not-disturb'] });
+      const caller = await office.customer('500');
+      assert.deepEqual(office.called(), ['2001', '2002', '2003']);
+      caller.cancel();
+      await settle();
+    }
+  });
+
   it('S2-33 the rule removed, the number rings as before', async () => {
     await office.rules('100', [rule([], forward('200'))]);
     await office.customer();

@@ -89,6 +89,7 @@ export class Search {
       // oxlint-disable-next-line no-await-in-loop -- each step depends on what the one before came to
       const { step, looked } = await walk.next(result);
       for (const one of looked) this.#looked(one);
+      this.#call.changed();
       if (this.#call.phase === 'ended') return callerGone;
       if (step.do === 'end') return { kind: 'lost', result: step.result };
       if (this.#exhausted()) return { kind: 'told', refusal: unavailable };

@@ -14,9 +14,10 @@ export function callRecord(
 ): CallRecord {
   const answered = view.legs.filter((leg) => leg.answeredAt !== undefined);
   const caller = speaker(view, 'caller') ?? view.legs.find((leg) => leg.party === 'caller')?.userId;
-  const callee = speaker(view, 'callee') ?? rungFor(view, beginning, caller);
+  const dialled = rungFor(beginning, caller);
+  const callee = speaker(view, 'callee') ?? dialled;
   const concerned = view.answeredAt === undefined ? beginning.users : answered.map((leg) => leg.userId);
-  const userIds = [...new Set([...concerned, caller, callee])].filter((id) => id !== undefined);
+  const userIds = [...new Set([...concerned, caller, callee, dialled])].filter((id) => id !== undefined);
   const extension = (id: string | undefined) =>
     id === undefined ? undefined : (directory.userById(id)?.extension ?? id);
   const { ringingAt, answeredAt, endedAt = view.startedAt, endedBy = 'switch' } = view;
@@ -54,9 +55,11 @@ function speaker(view: CallView, party: 'caller' | 'callee'): string | undefined
     .at(-1)?.userId;
 }
 
-/** The one user that an unanswered call rang for; nobody in particular when it was several. */
-function rungFor(view: CallView, { users }: Beginning, caller: string | undefined): string | undefined {
-  if (view.answeredAt !== undefined) return undefined;
+/**
+ * The one user whom the call was for: whoever answers in the end, or an outside number of theirs; nobody in particular
+ * when it was several.
+ */
+function rungFor({ users }: Beginning, caller: string | undefined): string | undefined {
   const others = users.filter((id) => id !== caller);
   return others.length === 1 ? others[0] : undefined;
 }

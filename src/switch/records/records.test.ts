@@ -70,6 +70,36 @@ describe('call records', () => {
     assert.ok(record.legs.every((leg) => leg.endedAt !== undefined && leg.ended !== undefined));
   });
 
+  /** Calls to 100 go to a mobile. */
+  const forwarding = async (confirm = false) => {
+    await world.directory.putTrunk({
+      id: 't1',
+      domain: 'pbx.test',
+      name: 'lab',
+      host: '203.0.113.5',
+      transport: 'udp',
+      register: false,
+    });
+    const then = { kind: 'forward', to: '+491701234567', confirm } as const;
+    const owner = { domain: 'pbx.test', kind: 'user', id: 'u100' } as const;
+    // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
+    const rule = { id: 'away', name: 'Away', enabled: true, when: [], then, changedAt: 0, changedBy: '100' };
+    await world.routing.putRouting({ owner, rules: [rule], profiles: [] });
+    await world.routing.putPolicy({
+      domain: 'pbx.test',
+      mayForwardOutside: 'all',
+      country: 'DE',
+      countries: 'all',
+      blockedPrefixes: [],
+      exceptions: [],
+      protectedNumbers: [],
+      confirmMobiles: false,
+      concurrentForwards: 5,
+      forwardsPerHour: 60,
+      suppressInCall: false,
+    });
+  };
+
   it('S3-16 S1-53 a transfer changes whose call it is', async () => {
     const { far, desk } = await talking();
     await desk.send('REFER', '', { 'Refer-To': '<sip:300@pbx.test>' });
@@ -101,6 +131,43 @@ describe('call records', () => {
     const { far } = await talking();
     far.dialog.hangUp();
     assert.match((await theRecord()).decisions.join(), /100/);
+  });
+
+  it('S2-12 S2-71 a call that was forwarded outside: still the called user’s, with where to and what led there', async () => {
+    await forwarding();
+    const far = await world.dial('2001', '100');
+    world.at('+491701234567').answer();
+    await settle();
+    far.dialog.hangUp();
+    const record = await theRecord();
+    assert.deepEqual([record.user, record.callee, record.caller], ['100', '100', '200']);
+    assert.deepEqual(
+      record.legs.filter((l) => l.party === 'callee').map((l) => [l.trunk, l.number, l.forwarded]),
+      [['lab', '+491701234567', 'outside']],
+    );
+    assert.deepEqual(
+      record.trace?.map(({ rule, taken, forward, result }) => [rule?.id, taken, forward?.kind, result]),
+      [
+        ['away', true, undefined, undefined],
+        [undefined, undefined, 'outside', undefined],
+        [undefined, undefined, undefined, undefined],
+        [undefined, undefined, undefined, 'answered'],
+      ],
+    );
+    assert.equal(record.decisions.length, record.trace?.length);
+  });
+
+  it('S2-28 a mailbox that answered and did not confirm: nobody has answered', async () => {
+    await forwarding(true);
+    const far = await world.dial('2001', '100');
+    world.at('+491701234567').answer();
+    await settle();
+    far.cancel();
+    await settle();
+    const record = await theRecord();
+    assert.equal(record.answeredAt, undefined);
+    assert.ok(record.legs.every((leg) => leg.answeredAt === undefined));
+    assert.equal(record.user, '100');
   });
 
   it('a flip that the end of the call cut off is a failed one', async () => {

@@ -44,6 +44,8 @@ type Ringing = {
   readonly caller: Endpoint | undefined;
   /** A call that is there already goes to another device of its user: not a new one, which cold routes direct. */
   readonly flip?: boolean;
+  /** Members of groups who do not want to be disturbed. */
+  readonly silent?: (user: User) => boolean;
 };
 
 const unknown: Refusal = { status: 404, reason: 'No such extension or number' };
@@ -179,9 +181,11 @@ function ofDevice(parts: PlanParts, device: Device, user: User, { caller }: Ring
   };
 }
 
-function ofGroup(parts: PlanParts, group: Group, { caller }: Ringing): RingPlan {
+function ofGroup(parts: PlanParts, group: Group, { caller, silent }: Ringing): RingPlan {
   const { directory, bindings, settings } = parts;
-  const members = directory.membersOf(group);
+  const members = directory
+    .membersOf(group)
+    .filter((member) => 'userId' in member || silent?.(member) !== true);
   const users = new Map(
     members.flatMap((member) => ('userId' in member ? [] : [[member.id, ringersOf(parts, member)]])),
   );

@@ -13,6 +13,8 @@ export class FakeEngine implements MediaEngine {
   readonly packets = new Map<string, number>();
   /** Commands that fail from now on. */
   readonly broken = new Set<string>();
+  /** How long whatever it plays is, where it says so. */
+  playsMs: number | undefined;
   #port = 30_000;
 
   command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
@@ -25,6 +27,8 @@ export class FakeEngine implements MediaEngine {
       return Promise.resolve({ result: 'ok', sdp });
     }
     if (name === 'delete' && fields['from-tag'] === undefined) this.live.delete(callId);
+    if (name === 'play media' && this.playsMs !== undefined)
+      return Promise.resolve({ result: 'ok', duration: this.playsMs });
     if (name === 'query') return Promise.resolve({ result: 'ok', tags: this.#tags() });
     return Promise.resolve({ result: 'ok' });
   }
