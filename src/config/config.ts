@@ -37,6 +37,7 @@ export type Config = {
 type HttpConfig = {
   readonly listen: string;
   readonly adminToken?: string;
+  readonly supervisorToken?: string;
   readonly requestsPerSecond: number;
   readonly requestBurst: number;
   readonly failures: number;
@@ -97,6 +98,7 @@ export type UserConfig = {
   readonly callCodes?: boolean;
   readonly mayGrab?: boolean;
   readonly record?: boolean;
+  readonly role?: 'user' | 'supervisor';
   readonly password?: string;
   readonly devices: readonly DeviceConfig[];
 };

@@ -7,6 +7,7 @@ import { Client } from '../testing/http-client.ts';
 import { Metrics, startHttp, type Health, type HttpLimits, type HttpServer } from './index.ts';
 
 export const adminToken = 'the-right-token-of-the-administrator';
+const supervisorToken = 'the-right-token-of-a-supervisor';
 
 /** The API over real HTTP, in front of a switch on virtual time. Users 100 and 200 have the PINs 1000 and 2000. */
 export class ApiWorld {
@@ -17,6 +18,7 @@ export class ApiWorld {
   readonly metrics: Metrics;
   readonly server: HttpServer;
   readonly admin: Client;
+  readonly supervisor: Client;
   readonly nobody: Client;
   readonly state: { health: Health };
 
@@ -32,6 +34,7 @@ export class ApiWorld {
     this.server = parts.server;
     const base = `http://127.0.0.1:${parts.server.port}`;
     this.admin = new Client(base, adminToken);
+    this.supervisor = new Client(base, supervisorToken);
     this.nobody = new Client(base, undefined);
   }
 
@@ -65,6 +68,7 @@ export class ApiWorld {
       port,
       domain,
       adminToken,
+      supervisorToken,
       health: () => state.health,
       metrics,
       product: core,

@@ -84,6 +84,7 @@ describe('the API', () => {
         extension: '300',
         name: 'Cleo',
         callCodes: true,
+        role: 'user',
         hasPin: true,
         hasPassword: false,
         devices: [],

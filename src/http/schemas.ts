@@ -21,6 +21,11 @@ const kind = {
   type: 'string',
   enum: ['desk', 'mobile', 'desktop', 'browser', 'gateway', 'other'],
 } as const;
+const role = {
+  type: 'string',
+  enum: ['user', 'supervisor'],
+  description: 'A supervisor sees everything in the domain',
+} as const;
 const reason = {
   type: 'object',
   properties: { cause: { type: 'integer' }, text },
@@ -158,6 +163,7 @@ const user = {
     extension,
     name,
     callCodes: { ...flag, description: 'Whether codes pressed in a call are looked for' },
+    role,
     hasPin: flag,
     hasPassword: { ...flag, description: "Whether phones may register with the user's own extension" },
     devices: { type: 'array', items: text },
@@ -214,6 +220,7 @@ const session = {
   properties: {
     token: { type: 'string', description: 'Said once, when the session begins' },
     admin: flag,
+    role: { type: 'string', enum: ['administrator', 'supervisor', 'user'] },
     user: text,
     name: text,
     expiresAt: time,
@@ -336,6 +343,7 @@ export const fields = {
   password,
   kind,
   extension,
+  role,
   nullablePin: nullable(pin),
   nullablePassword: nullable(password),
 } as const;

@@ -67,6 +67,8 @@ export type HttpOptions = {
   readonly port: number;
   readonly domain: string;
   readonly adminToken: string;
+  /** For who may see everything and change nothing. */
+  readonly supervisorToken?: string | undefined;
   readonly health: () => Health;
   readonly metrics: Metrics;
   readonly product: Switch;

@@ -63,6 +63,7 @@ export const userFor = (user: User, devices: readonly Device[]): object => ({
   extension: user.extension,
   name: user.name,
   callCodes: user.callCodes ?? true,
+  role: user.role ?? 'user',
   hasPin: user.pin !== undefined,
   hasPassword: user.credentials !== undefined,
   devices: devices.map((device) => device.extension),

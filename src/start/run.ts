@@ -98,6 +98,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
       ...splitHostPort(settings.http.listen),
       domain: settings.domain,
       adminToken: parts.token,
+      supervisorToken: settings.http.supervisorToken,
       health,
       metrics,
       product,

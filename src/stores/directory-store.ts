@@ -26,6 +26,8 @@ export type User = {
   readonly mayGrab?: boolean;
   /** `true`: every call of the user is recorded. */
   readonly record?: boolean;
+  /** Sees everything in the domain through the API. */
+  readonly role?: 'supervisor';
 };
 
 export type DeviceKind = 'desk' | 'mobile' | 'desktop' | 'browser' | 'gateway' | 'other';

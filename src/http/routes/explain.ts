@@ -18,6 +18,7 @@ export function explainRoutes(server: FastifyInstance, { product, directory, clo
   server.post<{ Body: Asked }>(
     '/routes/explain',
     {
+      config: { reads: true },
       schema: {
         tags: ['rules'],
         summary: 'Who would ring, and why',

@@ -43,13 +43,15 @@ export function sessionRoutes(server: FastifyInstance, parts: ApiParts): void {
       pinFailures.succeeded(`user ${extension}`);
       const { token, session } = sessions.open(user.id);
       const asker = { domain, userId: user.id, admin: false };
+      const role = user.role ?? 'user';
       auditLog.write(
-        { asker, name: `user ${extension}`, from: request.ip },
+        { asker, role, name: `user ${extension}`, from: request.ip },
         { action: 'log in', what: 'sessions' },
       );
       return reply.code(201).send({
         token,
         admin: false,
+        role,
         user: user.extension,
         name: user.name,
         expiresAt: session.expiresAt,
@@ -69,10 +71,11 @@ function currentSession(server: FastifyInstance, { directory, sessions, auditLog
         response: { 200: one('Session', 'The session'), ...problems(401) },
       },
     },
-    ({ who: { asker, session } }) => {
-      const user = asker.userId === undefined ? undefined : directory.userById(asker.userId);
+    ({ who: { role, session } }) => {
+      const user = session === undefined ? undefined : directory.userById(session.userId);
       return {
-        admin: asker.admin,
+        admin: role === 'administrator',
+        role,
         ...(user === undefined ? {} : { user: user.extension, name: user.name }),
         ...(session === undefined ? {} : { expiresAt: session.expiresAt }),
       };
@@ -84,7 +87,7 @@ function currentSession(server: FastifyInstance, { directory, sessions, auditLog
       schema: { tags, summary: 'Ends the session', response: { 204: nothing, ...problems(401, 409) } },
     },
     ({ who }, reply) => {
-      if (who.token === undefined) throw new Refused(409, "The administrator's token has no session");
+      if (who.token === undefined) throw new Refused(409, 'A token of the configuration has no session');
       sessions.close(who.token);
       auditLog.write(who, { action: 'log out', what: 'sessions' });
       return reply.code(204).send(null);

@@ -12,6 +12,7 @@ type Ext = { readonly ext: string };
 type UserBody = {
   readonly name: string;
   readonly callCodes?: boolean;
+  readonly role?: 'user' | 'supervisor';
   readonly pin?: string | null;
   readonly password?: string | null;
 };
@@ -30,7 +31,8 @@ function changedUser(
   before: Pick<User, 'id' | 'domain' | 'extension'>,
   said: UserBody,
 ): User {
-  const { pin: oldPin, credentials: oldCredentials, ...rest } = before as User;
+  const { pin: oldPin, credentials: oldCredentials, role: oldRole = 'user', ...rest } = before as User;
+  const role = said.role ?? oldRole;
   const pin = said.pin === undefined ? oldPin : said.pin === null ? undefined : hashPin(said.pin, random);
   const credentials =
     said.password === undefined
@@ -42,6 +44,7 @@ function changedUser(
     ...rest,
     name: said.name,
     callCodes: said.callCodes ?? rest.callCodes ?? true,
+    ...(role === 'user' ? {} : { role }),
     ...(pin === undefined ? {} : { pin }),
     ...(credentials === undefined ? {} : { credentials }),
   };
@@ -52,6 +55,7 @@ const tags = ['users'];
 const userFields = {
   name: fields.name,
   callCodes: fields.flag,
+  role: fields.role,
   pin: fields.nullablePin,
   password: fields.nullablePassword,
 };
@@ -173,7 +177,7 @@ function changeUser({ server, parts, show }: Changes): void {
       etags.check(request, before);
       const user = changedUser(parts, before, request.body);
       await directory.putUser(user);
-      if (user.pin !== before.pin) parts.sessions.closeOf(user.id);
+      if (user.pin !== before.pin || user.role !== before.role) parts.sessions.closeOf(user.id);
       auditLog.write(who, {
         action: 'change',
         what: `users/${user.extension}`,

@@ -85,6 +85,22 @@ describe('directory seed', () => {
     );
   });
 
+  it('gives and takes away what a user may do, as the file says', async () => {
+    const directory = new MemoryDirectoryStore();
+    const withRights = (rights: object): DirectorySeed => ({
+      ...seed,
+      users: [{ extension: '300', name: 'Cleo', devices: [], ...rights }],
+      groups: [],
+      trunks: [],
+    });
+    await seedDirectory(directory, withRights({ role: 'supervisor', mayGrab: true }), systemRandom);
+    const { role, mayGrab } = directory.user('pbx.test', '300') ?? {};
+    assert.deepEqual([role, mayGrab], ['supervisor', true]);
+    await seedDirectory(directory, withRights({}), systemRandom);
+    const after = directory.user('pbx.test', '300');
+    assert.deepEqual([after?.role, after?.mayGrab], [undefined, false]);
+  });
+
   for (const [what, change] of [
     ['an extension given twice', { users: [...seed.users, { extension: '1001', name: 'x', devices: [] }] }],
     ['a member that is nobody', { groups: [{ extension: '5', name: 'x', ring: 'all', members: ['9'] }] }],

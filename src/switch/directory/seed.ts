@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Random } from '../../base/index.ts';
 import { DirectoryConflict } from '../../stores/index.ts';
-import type { DeviceKind, DirectoryStore, Trunk, TrunkInbound } from '../../stores/index.ts';
+import type { DeviceKind, DirectoryStore, Trunk, TrunkInbound, User } from '../../stores/index.ts';
 import { credentialsFor } from './credentials.ts';
 import { hashPin, pinMatches } from './pin.ts';
 
@@ -24,6 +24,7 @@ export type UserSeed = {
   readonly callCodes?: boolean;
   readonly mayGrab?: boolean;
   readonly record?: boolean;
+  readonly role?: 'user' | 'supervisor';
   /** When set, phones may register with the user's extension and this password. */
   readonly password?: string;
   readonly devices: readonly DeviceSeed[];
@@ -145,8 +146,9 @@ async function seedUser(
 ): Promise<void> {
   const id = directory.user(domain, seed.extension)?.id ?? idOf(domain, seed.extension);
   const before = directory.userById(id);
-  const user = {
-    ...before,
+  const { role: _role, ...kept } = before ?? {};
+  const user: User = {
+    ...kept,
     id,
     domain,
     extension: seed.extension,
@@ -155,14 +157,20 @@ async function seedUser(
     ...(seed.password === undefined
       ? {}
       : { credentials: credentialsFor(seed.extension, domain, seed.password) }),
-    callCodes: seed.callCodes ?? true,
-    mayGrab: seed.mayGrab ?? false,
-    record: seed.record ?? false,
+    ...rightsOf(seed),
     ...(seed.pin === undefined ? {} : { pin: keptPin(before?.pin, seed.pin, random) }),
   };
   if (!isDeepStrictEqual(before, user)) await directory.putUser(user);
   for (const device of seed.devices) await seedDevice(directory, { domain, userId: id }, device);
 }
+
+/** What the user may do is as the file says, and as if it said the usual where it says nothing. */
+const rightsOf = ({ callCodes = true, mayGrab = false, record = false, role = 'user' }: UserSeed) => ({
+  callCodes,
+  mayGrab,
+  record,
+  ...(role === 'user' ? {} : { role }),
+});
 
 /** A PIN that still matches keeps its hash, so that a restart changes nothing. */
 function keptPin(hash: string | undefined, pin: string, random: Random): string {
