@@ -2,12 +2,13 @@
 
 export type PhoneDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
-export type PhoneCodec = 'PCMU' | 'PCMA' | 'G722' | 'opus' | 'telephone-event';
+export type PhoneCodec = 'PCMU' | 'PCMA' | 'G722' | 'G729' | 'opus' | 'telephone-event';
 
 const codecLines: Readonly<Record<PhoneCodec, { readonly payloadType: number; readonly rtpmap: string }>> = {
   PCMU: { payloadType: 0, rtpmap: 'PCMU/8000' },
   PCMA: { payloadType: 8, rtpmap: 'PCMA/8000' },
   G722: { payloadType: 9, rtpmap: 'G722/8000' },
+  G729: { payloadType: 18, rtpmap: 'G729/8000' },
   opus: { payloadType: 111, rtpmap: 'opus/48000/2' },
   'telephone-event': { payloadType: 101, rtpmap: 'telephone-event/8000' },
 };
@@ -56,7 +57,12 @@ export type RemoteSdp = {
   readonly others: readonly string[];
 };
 
-const staticMaps: Readonly<Record<string, string>> = { '0': 'PCMU/8000', '8': 'PCMA/8000', '9': 'G722/8000' };
+const staticMaps: Readonly<Record<string, string>> = {
+  '0': 'PCMU/8000',
+  '8': 'PCMA/8000',
+  '9': 'G722/8000',
+  '18': 'G729/8000',
+};
 
 const directionIn = (lines: readonly string[]): PhoneDirection | undefined =>
   lines
