@@ -125,11 +125,14 @@ export const rowOf = (name: string, t: Trial): Row => ({
 });
 
 /** CPU milliseconds a call by thread, a row a subject. */
-export const threadRowOf = (name: string, t: Trial): Row => ({
-  subject: name,
-  ...Object.fromEntries(
-    Object.entries(t.cpu)
-      .filter(([key]) => key.includes('/'))
-      .map(([key, ms]) => [key.slice(key.indexOf('/') + 1), ms]),
-  ),
-});
+export const threadRowOf = (name: string, t: Trial): Row => {
+  const several = Object.keys(t.cpu).filter((key) => !key.includes('/')).length > 1;
+  return {
+    subject: name,
+    ...Object.fromEntries(
+      Object.entries(t.cpu)
+        .filter(([key]) => key.includes('/'))
+        .map(([key, ms]) => [several ? key : key.slice(key.indexOf('/') + 1), ms]),
+    ),
+  };
+};
