@@ -11,6 +11,7 @@ import { explainRoutes } from './routes/explain.ts';
 import { auditRoutes, recordRoutes } from './routes/records.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { profileRoutes } from './routes/profiles.ts';
+import { reportRoutes } from './routes/reports.ts';
 import { ruleRoutes } from './routes/rules.ts';
 import { scheduleRoutes } from './routes/schedules.ts';
 import { templateRoutes } from './routes/templates.ts';
@@ -58,6 +59,7 @@ export function api(server: FastifyInstance, parts: ApiParts & AuthenticationPar
   explainRoutes(server, parts);
   recordRoutes(server, parts);
   auditRoutes(server, parts);
+  reportRoutes(server, parts);
   eventRoutes(server, parts);
   backupRoutes(server, parts);
 }

@@ -1,6 +1,7 @@
 import { Emitter, type Random } from '../base/index.ts';
 import type { Binding, BindingStore, ColdRoute, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
 import type { Asker, CallEvents, CallView, FlipView } from '../switch/index.ts';
+import type { Spike } from '../switch/reports/index.ts';
 import { bindingFor, callFor, flipFor } from './views.ts';
 
 /** What has happened, as the event stream tells it. */
@@ -19,6 +20,7 @@ export type EventLogParts = {
   readonly bindings: BindingStore;
   readonly coldRoutes: ColdRouteStore;
   readonly directory: DirectoryStore;
+  readonly spikes?: Emitter<{ spike: Spike }>;
   readonly domain: string;
   readonly random: Random;
   /** Events kept for streams that come back. */
@@ -60,6 +62,7 @@ export class EventLog {
         this.#binding('binding.removed', binding, { reason }),
       ),
       coldRoutes.events.on('changed', ({ userId, route }) => this.#coldRoute(userId, route)),
+      parts.spikes?.on('spike', (spike) => this.#spike(spike)) ?? (() => undefined),
     ];
   }
 
@@ -120,6 +123,11 @@ export class EventLog {
       users: new Set(side.filter((user) => user !== undefined)),
       data: () => flipFor(call.id, flip),
     });
+  }
+
+  /** A matter of money: not for users. */
+  #spike({ domain, ...said }: Spike): void {
+    this.#log({ name: 'forwarding.spike', domain, users: new Set(), data: () => said });
   }
 
   #binding(name: string, binding: Binding, more: object): void {

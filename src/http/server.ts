@@ -7,7 +7,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { Clock, Logger, Random } from '../base/index.ts';
+import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
 import {
   DirectoryConflict,
   DoubtfulOutcome,
@@ -21,6 +21,7 @@ import {
   type RoutingStore,
 } from '../stores/index.ts';
 import type { Switch } from '../switch/index.ts';
+import type { Spike } from '../switch/reports/index.ts';
 import { api, openApi } from './api.ts';
 import { AuditLog } from './audit-log.ts';
 import { Etags } from './etag.ts';
@@ -77,6 +78,8 @@ export type HttpOptions = {
   readonly coldRoutes: ColdRouteStore;
   readonly routing: RoutingStore;
   readonly records: RecordStore;
+  /** Tells when far more is forwarded outside than usual. */
+  readonly spikes?: Emitter<{ spike: Spike }>;
   /** Makes a copy of all that is kept; undefined where that is a server's own affair. */
   readonly backup?: (() => Promise<Backup>) | undefined;
   readonly audit: AuditStore;
@@ -168,7 +171,16 @@ function parts(options: HttpOptions) {
   const { clock, random, directory, bindings, coldRoutes, routing, product, domain } = options;
   const { sessionHours, failures } = { ...defaultHttpLimits, ...options.limits };
   const sessions = new Sessions({ clock, random, lifetimeMs: sessionHours * 3_600_000 });
-  const log = new EventLog({ calls: product.events, bindings, coldRoutes, directory, domain, random });
+  const told = options.spikes === undefined ? {} : { spikes: options.spikes };
+  const log = new EventLog({
+    calls: product.events,
+    bindings,
+    coldRoutes,
+    directory,
+    domain,
+    random,
+    ...told,
+  });
   const streams = new EventStreams({
     log,
     clock,

@@ -13,6 +13,7 @@ import { openSocket, recording, startMedia } from './media.ts';
 import { keepRecords } from './records.ts';
 import { keepBindings } from './journals.ts';
 import { preflight } from './preflight.ts';
+import { watchSpikes } from './spikes.ts';
 import { createRegistrar, serveRegistrar } from './registrar.ts';
 import { seedOf, switchSettings, type Settings } from './settings.ts';
 import { resolveNames, systemNames } from './trunks.ts';
@@ -107,6 +108,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
       coldRoutes,
       routing,
       records: kept.records,
+      spikes: watchSpikes({ product, records: kept.records, domain: settings.domain }, opened, log),
       backup: backups(stores.file, random),
       audit: kept.audit,
       keepAudit: kept.keepAudit,
