@@ -6,13 +6,21 @@ import type { Failures } from './limits.ts';
 import { problem, Refused } from './problem.ts';
 import type { Session, Sessions } from './sessions.ts';
 
+/**
+ * What somebody may do: everything in the domain; see everything in it, and change what a user may; see and change what is
+ * one's own.
+ */
+export type Role = 'administrator' | 'supervisor' | 'user';
+
 /** Who makes a request. */
 export type Who = {
+  /** As whom the request is carried out: a supervisor who only reads sees what an administrator does. */
   readonly asker: Asker;
+  readonly role: Role;
   /** As the audit log has it: `administrator`, or `user 100`. */
   readonly name: string;
   readonly from: string;
-  /** Absent for the administrator. */
+  /** Absent for the administrator and the supervisor, whose tokens are in the configuration. */
   readonly token?: string;
   readonly session?: Session;
 };
@@ -25,6 +33,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** No token is needed. */
     readonly open?: boolean;
+    /** It changes nothing, though it is no GET. */
+    readonly reads?: boolean;
   }
 }
 
@@ -36,6 +46,7 @@ const sameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a),
 export type AuthenticationParts = {
   readonly domain: string;
   readonly adminToken: string;
+  readonly supervisorToken?: string | undefined;
   readonly directory: DirectoryStore;
   readonly sessions: Sessions;
   readonly failures: Failures;
@@ -53,7 +64,7 @@ export async function authenticate(
   if (wait > 0) return tooMany(reply, wait);
   const who = token === undefined ? undefined : whoHas(parts, token, request.ip);
   if (who !== undefined) {
-    request.who = who;
+    request.who = supervised(who, request);
     return undefined;
   }
   if (token !== undefined) parts.failures.failed(request.ip);
@@ -70,12 +81,31 @@ export function tooMany(reply: FastifyReply, seconds: number): FastifyReply {
 
 function whoHas(parts: AuthenticationParts, token: string, from: string): Who | undefined {
   if (sameSecret(token, parts.adminToken))
-    return { asker: { domain: parts.domain, admin: true }, name: 'administrator', from };
+    return {
+      asker: { domain: parts.domain, admin: true },
+      role: 'administrator',
+      name: 'administrator',
+      from,
+    };
+  if (parts.supervisorToken !== undefined && sameSecret(token, parts.supervisorToken))
+    return { asker: { domain: parts.domain, admin: false }, role: 'supervisor', name: 'supervisor', from };
   const session = parts.sessions.find(token);
   const user = session === undefined ? undefined : parts.directory.userById(session.userId);
   if (session === undefined || user === undefined) return undefined;
   const asker = { domain: user.domain, userId: user.id, admin: false };
-  return { asker, name: `user ${user.extension}`, from, token, session };
+  return { asker, role: user.role ?? 'user', name: `user ${user.extension}`, from, token, session };
+}
+
+/**
+ * A supervisor reads as an administrator does, and changes what a user of that name may: nothing, when there is no such
+ * user. This is the one place where that is decided.
+ */
+function supervised(who: Who, { method, routeOptions }: FastifyRequest): Who {
+  if (who.role !== 'supervisor') return who;
+  const reads = method === 'GET' || method === 'HEAD' || routeOptions.config.reads === true;
+  if (reads) return { ...who, asker: { domain: who.asker.domain, admin: true } };
+  if (who.asker.userId === undefined) throw new Refused(403, 'A supervisor changes nothing');
+  return who;
 }
 
 /** Whether all of the domain may be read: its reports, records and calls, whoever they are of. */
