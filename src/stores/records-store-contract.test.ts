@@ -53,6 +53,21 @@ export function recordStoreContract(
       assert.equal(await store.get('pbx.test', 'b'), undefined);
     });
 
+    it('takes whatever strangers call themselves: NUL, half a character, quotes', async () => {
+      for (const [i, from] of [
+        'a\0b',
+        '\0',
+        "x'); DROP TABLE call_records; --",
+        '\u{1F4DE}',
+        '\uD83D',
+      ].entries()) {
+        const odd = record(`odd${i}`, 1000, { from, to: from });
+        await store.add([odd]);
+        assert.deepEqual(await store.get('pbx.test', `odd${i}`), odd);
+        await ids({ number: from });
+      }
+    });
+
     it('keeps domains apart', async () => {
       await store.add([record('a', 1000)]);
       assert.equal(await store.get('other.test', 'a'), undefined);

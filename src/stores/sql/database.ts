@@ -4,6 +4,7 @@ import { migrationsFor, type Engine } from './migrations.ts';
 import { postgresDialect } from './postgres.ts';
 import type { Tables } from './schema.ts';
 import { sqliteDialect } from './sqlite.ts';
+import { WithoutNul } from './without-nul.ts';
 
 /** A database with its tables as this version wants them. */
 export type Database = Kysely<Tables>;
@@ -25,7 +26,8 @@ export function connectDatabase(
 }
 
 async function upToDate(dialect: Dialect, engine: Engine): Promise<Database> {
-  const database = new Kysely<Tables>({ dialect });
+  const plugins = engine === 'postgresql' ? [new WithoutNul()] : [];
+  const database = new Kysely<Tables>({ dialect, plugins });
   try {
     const migrator = new Migrator({
       db: database,
