@@ -12,6 +12,8 @@ export type Swap = {
   readonly connect: (confirmed: () => void) => Promise<void>;
   /** Why the old leg ends. */
   readonly reason?: Reason;
+  /** The new leg speaks from here on, and the call may be moved again; what it cost is still being measured. */
+  readonly settled?: () => void;
 };
 
 /**
@@ -22,7 +24,7 @@ export type Swap = {
 export async function swap(
   call: Call,
   party: Party,
-  { next, connect, reason = moved }: Swap,
+  { next, connect, reason = moved, settled }: Swap,
 ): Promise<SwapMeasures> {
   const old = party.leg;
   let confirmed = false;
@@ -46,9 +48,11 @@ export async function swap(
   }
   party.leg = next;
   party.next = undefined;
+  settled?.();
   if (old !== undefined) {
     old.end(reason);
-    await call.media.release(old.tag);
+    // In its turn: who is quick may be moving the call again.
+    await call.operations.run(() => call.media.release(old.tag));
   }
   call.changed();
   return ear.measures();

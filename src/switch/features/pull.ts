@@ -142,8 +142,11 @@ export async function take(
         await answerIncoming(call, party, leg, confirmed);
         flip.answered(puller);
       },
+      settled: () => {
+        if (kind === 'grab') party.identity = identityOf(puller);
+        claim.release();
+      },
     });
-    if (kind === 'grab') party.identity = identityOf(puller);
     showOther(call, leg);
     flip.moved(measures);
     return undefined;

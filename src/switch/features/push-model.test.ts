@@ -154,6 +154,7 @@ class Story {
   static async begin(answered: boolean): Promise<Story> {
     const world = await World.create(new VirtualClock());
     world.engine.heard.add('*');
+    world.engine.heardUs = 5000;
     const caller = await world.dial('2001', '100');
     const call = world.core.calls.all()[0];
     assert.ok(call);

@@ -115,6 +115,7 @@ export class Push {
   #cancelled: string | undefined;
   /** Somebody has answered: it gives way to nothing any more. */
   #decided = false;
+  #over = false;
 
   constructor(parts: PushParts, request: PushRequest, plan: RingPlan, claim: Claim) {
     const { call, party, by, extension } = request;
@@ -132,12 +133,17 @@ export class Push {
     // The far party is not left alone when the pusher hangs up now: what rings may still answer.
     party.awaited = () => this.#pusherLeft();
     parts.pushes.set(call.id, this);
-    this.done = this.#run().finally(() => {
-      parts.pushes.delete(call.id);
-      party.awaited = undefined;
-      this.#stopRingback?.();
-      claim.release();
-    });
+    this.done = this.#run().finally(() => this.#settled());
+  }
+
+  /** It holds nothing of the call any more: the next move may begin, and does not find its traces. */
+  #settled(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#parts.pushes.delete(this.call.id);
+    this.party.awaited = undefined;
+    this.#stopRingback?.();
+    this.#claim.release();
   }
 
   get cancelled(): boolean {
@@ -227,8 +233,11 @@ export class Push {
           await call.media.answer(far, next.branch, next);
           confirmed();
         },
+        settled: () => {
+          if (!this.#own) party.identity = identityOf(next.endpoint);
+          this.#settled();
+        },
       });
-      if (!this.#own) party.identity = identityOf(next.endpoint);
       this.flip.moved(measures);
       return true;
     } catch (error) {

@@ -136,6 +136,10 @@ export class Rescue {
           await call.media.answer(far, next.branch, next);
           confirmed();
         },
+        settled: () => {
+          this.#finish('');
+          claim.release();
+        },
       });
       this.#flip.moved(measures);
     } catch (error) {

@@ -13,6 +13,8 @@ export class FakeEngine implements MediaEngine {
   readonly packets = new Map<string, number>();
   /** Commands that fail from now on. */
   readonly broken = new Set<string>();
+  /** Microseconds to a leg's first packet, where it measures such things; what the leg hears it is then asked for in vain. */
+  heardUs: number | undefined;
   /** How long whatever it plays is, where it says so. */
   playsMs: number | undefined;
   #port = 30_000;
@@ -43,7 +45,8 @@ export class FakeEngine implements MediaEngine {
       .filter((tag): tag is string => typeof tag === 'string')
       .map((tag) => {
         const packets = this.packets.get(tag) ?? (this.heard.has('*') || this.heard.has(tag) ? 1 : 0);
-        return [tag, { medias: [{ streams: [{ stats: { packets } }] }] }];
+        const heard = this.heardUs === undefined || packets === 0 ? {} : { heard_us: this.heardUs };
+        return [tag, { medias: [{ streams: [{ stats: { packets } }], ...heard }] }];
       });
     return Object.fromEntries(entries);
   }
