@@ -159,12 +159,16 @@ export class PlaceRinging {
     if (members.length === 0) return nothing;
     const { clock } = this.#call.context;
     const begun = clock.now();
+    const first = members.filter(({ ms }) => ms === 0).flatMap(({ now }) => now());
+    const later = members.filter(({ ms }) => ms > 0);
+    // Nobody is there to ring: the next rule has its turn at once.
+    if (first.length === 0 && later.length === 0) return { kind: 'lost', result: 'not-reachable' };
     const rings = ({ ms, until }: Member) => clock.now() - begun >= ms && clock.now() - begun < until;
     const outcome = await this.#round({
       seconds,
       declineEndsAll: false,
-      targets: members.filter(({ ms }) => ms === 0).flatMap(({ now }) => now()),
-      later: members.filter(({ ms }) => ms > 0).map(({ ms, now }) => ({ ms, targets: now })),
+      targets: first,
+      later: later.map(({ ms, now }) => ({ ms, targets: now })),
       earlyMedia: false,
       late: (binding) =>
         firstOf(members.filter(rings), ({ late }) => late(binding)) ?? manner.joins?.(binding),

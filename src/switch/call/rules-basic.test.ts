@@ -169,6 +169,44 @@ describe('rules in calls', () => {
     assert.deepEqual(office.called(), ['1001', '2001']);
   });
 
+  it('S2-16 nobody of a rule’s targets is there: the next rule has its turn at once', async () => {
+    for (const device of ['2001', '2002', '2003']) await office.world.bindings.removeDevice(`d${device}`);
+    await settle();
+    await office.addUser('300', '3001');
+    await office.rules('100', [rule([], ring(['200'])), rule([after('not-reachable')], forward('300'))]);
+    await office.customer();
+    assert.deepEqual(office.called(), ['3001']);
+  });
+
+  it('S2-09 S2-10 a desk phone, a browser and a mobile app behind a NAT are targets alike', async () => {
+    const flows = [
+      { device: '1002', protocol: 'ws', address: '198.51.100.7', port: 61_234 },
+      { device: '1003', protocol: 'tls', address: '192.0.2.77', port: 40_001 },
+    ] as const;
+    for (const { device, ...flow } of flows) {
+      await office.world.bindings.removeDevice(`d${device}`);
+      await office.world.bindings.register({
+        domain: 'pbx.test',
+        aor: device,
+        userId: 'u100',
+        deviceId: `d${device}`,
+        flow,
+        path: [],
+        callId: `register-${device}`,
+        cseq: 1,
+        contacts: [{ uri: `sip:${device}@10.0.0.7;transport=${flow.protocol}`, q: 1, seconds: 3600 }],
+      });
+    }
+    await settle();
+    await office.rules('100', [rule([], ring(['1001', '1002', '1003', mobile]))]);
+    const caller = await office.customer();
+    assert.deepEqual(office.sent, ['1001', '1002', '1003', mobile]);
+    assert.match(office.at('1002').invitation.route.proxy ?? '', /198\.51\.100\.7:61234/);
+    office.at('1003').answer();
+    await settle();
+    assert.equal(caller.final?.status, 200);
+  });
+
   it('S2-19 in order: one after the other, each for its time', async () => {
     await office.rules('100', [
       rule([], ring(['1001', { to: '1002', seconds: 5 }, '2001'], { order: 'in-order', seconds: 10 })),
