@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Program, until, user } from './program.ts';
 
 describe('calls and the end of the process', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let program: Program;
   beforeEach(async () => {
     program = await Program.create({

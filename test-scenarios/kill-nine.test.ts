@@ -112,7 +112,7 @@ class Registrants {
 }
 
 describe('kill -9 in the middle of everything', function () {
-  this.timeout(20_000 + rounds * 20_000);
+  this.timeout(60_000 + rounds * 60_000);
 
   it(`S0-69 S0-37 what was acknowledged is there after the start: 100 registrations a second and cold routes, ${rounds} times`, async () => {
     const program = await Program.create({
@@ -183,7 +183,7 @@ describe('kill -9 in the middle of everything', function () {
         const failed = (error: unknown) => {
           if ((error as Error).name === 'AssertionError') failures.push(error);
         };
-        const deadline = performance.now() + 15_000;
+        const deadline = performance.now() + 60_000;
         while (!enough()) {
           assert.ok(performance.now() < deadline, `acknowledged so far: ${JSON.stringify(done)}`);
           if (busy.size < devices.length) registerOne(registrants).catch(failed);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Program, until, user } from './program.ts';
 
 describe('registrations and the end of the process', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let program: Program;
   beforeEach(async () => {
     program = await Program.create({ users: [user('100', '1001', '1002'), user('200', '2001')] });
