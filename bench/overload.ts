@@ -74,7 +74,7 @@ const overload = async (times: number, known: number | undefined): Promise<[numb
     const answerPort = await freePort();
     const subject = await productSubject(lab, answerPort);
     const answerer = await sipp({ scenario: 'answer', target: subject.target, port: answerPort });
-    await trial(subject, 20, 1);
+    await trial(subject, 100, Math.min(10, seconds));
     const best =
       known ?? (await highestRate(subject, 150, Math.min(10, seconds), () => undefined))?.rate ?? 0;
     const before = cpuNow(subject);

@@ -35,7 +35,7 @@ try {
   if (ringing.length > 0) await registerAt(lab, subject.target, ringPort, ringing);
   const answerer = await sipp({ scenario: 'answer', target: subject.target, port: answerPort });
   const ringer = await sipp({ scenario: 'ring-only', target: subject.target, port: ringPort });
-  await trial(subject, 10, 1);
+  await trial(subject, 40, Math.min(10, seconds));
   const say = (t: Trial) => console.error(`${t.rate}/s ${t.good ? 'clean' : 'not clean'}`);
   const best =
     options.rate === undefined

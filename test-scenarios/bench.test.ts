@@ -26,7 +26,7 @@ describe('benchmarks, two seconds each', function () {
     this.skip();
   });
   for (const [name, ...options] of [
-    ['calls', '--rate', '10', '--seconds', '2', '--only', 'product,engine'],
+    ['calls', '--rate', '10', '--seconds', '2', '--only', 'product,engine', '--warm', '1'],
     ['ring-all', '--rate', '5', '--seconds', '2'],
     ['register', '--rate', '50', '--seconds', '2', '--devices', '100'],
     ['held', '--calls', '10', '--rate', '10', '--seconds', '1', '--settle', '0'],
