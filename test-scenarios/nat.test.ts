@@ -101,6 +101,36 @@ describe('phones behind NATs, and flows that end', function () {
     await calls[0]?.ended();
   });
 
+  for (const [app, provider] of [
+    ['an Android app', 'pn-provider=fcm;pn-param=project;pn-prid=fcm:token_1'],
+    ['an iPhone app', 'pn-provider=apns;pn-param=TEAM.org.example.voip;pn-prid=00fc13'],
+  ] as const)
+    it(`S0-77 ${app} behind a NAT registers with what it says of push (RFC 8599 §4.1), is rung with it, and pulls`, async () => {
+      const mobile = await product.phone('1002', { protocol: 'tcp' });
+      mobile.behaviour.rewriteVia = (via) => via.replace(/(SIP\/2\.0\/\w+ )[^;]+/, '$110.0.0.7:49152');
+      await mobile.unregister({ all: true });
+      const uri = `sip:1002@10.0.0.7:49152;transport=tcp;${provider}`;
+      await mobile.register({ contacts: [`<${uri}>;+sip.instance="<urn:uuid:${app.length}>";reg-id=1`] });
+      const outgoing = await bob.invite('1002');
+      const incoming = await mobile.incoming();
+      assert.equal(incoming.invite?.uri, uri);
+      await incoming.answer();
+      await outgoing.answered();
+      await outgoing.hangup();
+      await incoming.ended();
+
+      const desk = await product.phone('1001');
+      const far = await bob.invite('1001');
+      const before = await desk.incoming();
+      await before.answer();
+      await far.answered();
+      const pulled = await mobile.invite('*33');
+      await pulled.answered();
+      await before.ended();
+      await far.hangup();
+      await pulled.ended();
+    });
+
   for (const protocol of ['tcp', 'ws'] as const) {
     it(`a caller on ${protocol} that disappears while it rings: the phones stop`, async () => {
       const ada = await product.phone('1001');

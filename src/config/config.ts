@@ -175,6 +175,7 @@ type FeaturesConfig = {
     readonly autoAnswer: boolean;
   };
   readonly hold: { readonly music: string };
+  readonly coldRoute: { readonly reminder: string };
   readonly rescue: { readonly seconds: number };
   readonly confirm: { readonly seconds: number; readonly prompt: string };
   readonly starSeconds: number;

@@ -27,6 +27,12 @@ export function callerHeaders(caller: Identity, towards: Endpoint['kind'], diall
     : { From: anonymous, ...to, Privacy: 'id' };
 }
 
+/** A caller with a word for whose phone it is shown on; the name stays in front, where a short display has room. */
+export const noted = (caller: Identity, note: string | undefined): Identity =>
+  note === undefined
+    ? caller
+    : { ...caller, name: `${caller.name === '' ? caller.number : caller.name} (${note})` };
+
 /** Who a device is now connected to, for phones that show it (RFC 3325 §9.1; Remote-Party-ID for older ones). */
 export function connectedHeaders(party: Identity): Headers {
   if (party.withheld) return { Privacy: 'id' };

@@ -5,7 +5,7 @@ import { capabilities } from './capabilities.ts';
 import { samePhone } from '../registrar/index.ts';
 import { familyAt, type Endpoint, type Identity } from './endpoint.ts';
 import { startFork, stepFork, type Fork, type ForkEffect, type ForkEvent } from './fork.ts';
-import { callerHeaders } from './identity.ts';
+import { callerHeaders, noted } from './identity.ts';
 import type { Leg } from './leg.ts';
 import { mediaRefusal, type MediaParty, type Offering } from './media-session.ts';
 import { standInFor, withDirection } from './session-description.ts';
@@ -21,6 +21,8 @@ export type Target = {
   readonly seconds?: number;
   /** As whom it sees the caller, where that is not the caller itself; and what it is told besides. */
   readonly caller?: Identity;
+  /** Words for the phone's display, behind the caller's name. */
+  readonly note?: string;
   /** How it is told of the caller, where that is not for everybody: a trunk has a format of its own. */
   readonly callerHeaders?: (caller: Identity) => Headers;
   readonly headers?: Headers;
@@ -381,9 +383,9 @@ export class Ring {
     return offer;
   }
 
-  #headers({ endpoint, caller, callerHeaders: own, headers: more }: Target): Headers {
+  #headers({ endpoint, caller, note, callerHeaders: own, headers: more }: Target): Headers {
     const { party, callee = party.identity, maxForwards, headers } = this.#options;
-    const far = caller ?? this.#call.other(party).identity;
+    const far = noted(caller ?? this.#call.other(party).identity, note);
     return {
       ...(own?.(far) ?? callerHeaders(far, endpoint.kind, callee)),
       'Max-Forwards': String(maxForwards),

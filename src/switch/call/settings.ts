@@ -39,6 +39,8 @@ export type SwitchSettings = {
     };
     /** What a party on hold hears: `tone`, `none`, or the path of a WAV file at the media engine. */
     readonly hold: { readonly music: string };
+    /** What a phone that rings alone shows behind the caller's name; nothing when it is empty. */
+    readonly coldRoute: { readonly reminder: string };
     /** How long the far party is kept when a device dies; 0 ends the call at once. */
     readonly rescue: { readonly seconds: number };
     /** How long a `*` waits for the digit that makes it a code. */
@@ -88,6 +90,7 @@ export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
       autoAnswer: false,
     },
     hold: { music: 'tone' },
+    coldRoute: { reminder: 'only here' },
     rescue: { seconds: 30 },
     starSeconds: 1.5,
   },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { VirtualClock } from '../../testing/index.ts';
+import { defaultSettings } from '../call/settings.ts';
 import { FakeIncoming, phoneSdp } from '../testing/fake-phones.ts';
 import { domain, settle, World } from '../testing/world.ts';
 
@@ -88,6 +89,41 @@ describe('cold routes', () => {
     clock.advance(30 * day);
     for (const device of ['1001', '1002', '1003']) await world.register(device);
     assert.deepEqual(await rings(), ['1002']);
+  });
+
+  it('S0-71 the phone that rings alone says so behind the caller’s name, and no other phone does', async () => {
+    const shown = (extension: string) =>
+      /^"([^"]*)"/.exec(world.at(extension).invitation.headers['From'] ?? '')?.[1];
+    await rings();
+    assert.equal(shown('1002'), 'User 200');
+    await dial('1002', '*50');
+    await rings();
+    assert.equal(shown('1002'), 'User 200 (only here)');
+    assert.match(world.at('1002').invitation.headers['From'] ?? '', /<sip:200@/, 'the number stays');
+    await rings('200', '1001');
+    assert.equal(shown('2001'), 'User 100', 'a call from it');
+    await dial('1002', '*51');
+    await rings();
+    assert.equal(shown('1002'), 'User 200');
+  });
+
+  it('S0-71 the words are the configuration’s, or none; a withheld caller stays withheld', async () => {
+    world.close();
+    const { features } = defaultSettings;
+    world = await World.create(clock, { features: { ...features, coldRoute: { reminder: '' } } });
+    await dial('1002', '*50');
+    await rings();
+    assert.match(world.at('1002').invitation.headers['From'] ?? '', /^"User 200" </);
+    world.close();
+    world = await World.create(clock);
+    await dial('1002', '*50');
+    await world.dial('2001', '100', phoneSdp(4000), { Privacy: 'id' });
+    assert.match(world.at('1002').invitation.headers['From'] ?? '', /^"Anonymous" <sip:anonymous@/);
+  });
+
+  it('S0-75 from the desk phone to the desktop app, which starts to get the calls', async () => {
+    confirmed(await dial('1001', '*491003'));
+    assert.deepEqual(await rings(), ['1003']);
   });
 
   it('S0-72 S0-73 one user’s changes nothing for another', async () => {

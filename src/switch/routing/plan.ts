@@ -7,7 +7,7 @@ import { deviceById } from '../directory/index.ts';
 import { onePerPhone, routeTo, uriParts } from '../registrar/index.ts';
 import type { OutsideAsk } from '../trunks/outside-routes.ts';
 import { goesOn, type Trunks } from '../trunks/trunks.ts';
-import { ringersOf, type ColdParts } from './cold.ts';
+import { coldDevice, ringersOf, type ColdParts } from './cold.ts';
 
 /** One round of ringing: whoever it names, for so long. */
 export type Stage = {
@@ -123,7 +123,7 @@ function stage(
     const { caller } = options;
     if (endpoint === undefined) return undefined;
     if (caller?.kind === 'device' && caller.device.id === endpoint.device.id) return undefined;
-    return { endpoint, route: routeTo(binding) };
+    return { endpoint, route: routeTo(binding), ...reminderOf(parts, endpoint) };
   };
   return {
     seconds: options.seconds,
@@ -132,6 +132,12 @@ function stage(
     targets: () => onePerPhone(now()).flatMap((binding) => target(binding) ?? []),
     late: (binding) => (meant(binding) ? target(binding) : undefined),
   };
+}
+
+/** S0-71: a phone that rings alone says so, each time, to whom it concerns. */
+function reminderOf(parts: PlanParts, { user, device }: { readonly user: User; readonly device: Device }) {
+  const note = parts.settings.features.coldRoute.reminder;
+  return note !== '' && coldDevice(parts, user)?.id === device.id ? { note } : {};
 }
 
 export function endpointOf(
