@@ -243,8 +243,9 @@ export class Call {
   }
 
   view(): CallView {
-    const held = (this.caller.leg?.holds ?? false) || (this.callee.leg?.holds ?? false);
-    const state = this.phase === 'talking' && held ? 'held' : this.phase;
+    const talking = this.phase === 'talking';
+    const held = talking && ((this.caller.leg?.holds ?? false) || (this.callee.leg?.holds ?? false));
+    const state = held ? 'held' : this.phase;
     return {
       id: this.id,
       domain: this.domain,

@@ -30,6 +30,7 @@ export class Leg implements MediaParty {
   asked = false;
   /** A rule forwarded the call to it. */
   forwarded: 'inside' | 'outside' | undefined;
+  #looked = { sdp: '', holds: false };
   readonly #clock: Clock;
   readonly #startedAt: number;
   #answeredAt: number | undefined;
@@ -59,8 +60,12 @@ export class Leg implements MediaParty {
 
   /** Whether the device has put the other party on hold. */
   get holds(): boolean {
-    const direction = directionOf(this.sdp);
-    return direction === 'sendonly' || direction === 'inactive';
+    // Asked for by every view of the call, and changed hardly ever.
+    if (this.#looked.sdp !== this.sdp) {
+      const direction = directionOf(this.sdp);
+      this.#looked = { sdp: this.sdp, holds: direction === 'sendonly' || direction === 'inactive' };
+    }
+    return this.#looked.holds;
   }
 
   /** The dialog is there; from now on the leg speaks and is listened to. */

@@ -42,7 +42,7 @@ export function callerShown(
   if (shown?.show !== 'prefix') return undefined;
   // A number that its caller withholds is not told by the name either.
   const name = caller.name === '' && !caller.withheld ? caller.number : caller.name;
-  return { ...caller, name: `${shown.prefix} ${name}`.trim() };
+  return { ...caller, name: `${shown.prefix}${name}` };
 }
 
 /** No longer than so many seconds, where that is said. */

@@ -47,15 +47,15 @@ describe('rules that lead outside', () => {
     });
 
     it('S2-23 a prefix, before the name', async () => {
-      const caller = { show: 'prefix', prefix: 'Sales' } as const;
+      const caller = { show: 'prefix', prefix: 'Sales: ' } as const;
       await office.rules('100', [rule([], ring([mobile, '200'], { caller }))]);
       await office.customer();
-      assert.match(header('2001', 'From'), /^"Sales Customer" <sip:\+493012345@/);
-      assert.match(header(mobile, 'From'), /^"Sales ?Customer" /);
+      assert.match(header('2001', 'From'), /^"Sales: Customer" <sip:\+493012345@/);
+      assert.match(header(mobile, 'From'), /^"Sales: Customer" /);
     });
 
     it('a number that the caller withholds is shown to nobody by a prefix', async () => {
-      const caller = { show: 'prefix', prefix: 'Sales' } as const;
+      const caller = { show: 'prefix', prefix: 'Sales: ' } as const;
       await office.rules('100', [rule([], forward('200', { caller }))]);
       await office.customer('+4930555100', { Privacy: 'id' });
       assert.ok(!JSON.stringify(office.at('2001').invitation.headers).includes('493012345'));
