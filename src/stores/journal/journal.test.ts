@@ -100,6 +100,39 @@ describe('journal', () => {
     assert.equal(acknowledged.length, 500);
   });
 
+  it('writes together what is said within the time for that, and at once what somebody waits for', async () => {
+    const writes: string[] = [];
+    const create = async (file: string): Promise<Appended> => {
+      const handle = await open(file, 'ax');
+      return {
+        appendFile: async (text) => {
+          writes.push(String(text));
+          await handle.appendFile(text);
+        },
+        datasync: () => handle.datasync(),
+        close: () => handle.close(),
+      };
+    };
+    const journal = start({ gatherMs: 20, create });
+    journal.put('first', 0);
+    await journal.written();
+    writes.length = 0;
+    for (let i = 0; i < 5; i++) {
+      journal.put(`later ${i}`, i);
+      await new Promise((done) => setImmediate(done));
+    }
+    assert.equal(writes.join(''), '', 'gathered');
+    clock.advance(20);
+    await until('written together', () => writes.length === 1);
+    assert.equal(writes.join('').trim().split('\n').length, 5);
+    journal.put('now', 1);
+    await journal.written();
+    assert.equal(writes.length, 2);
+    journal.put('last', 1);
+    await journal.close();
+    assert.equal(knownTo(start())['last'], 1);
+  });
+
   it('a write that was cut off costs what was being written, and is nothing to worry about', async () => {
     const first = start();
     for (const key of ['a', 'b']) first.put(key, key);

@@ -15,6 +15,8 @@ export type JournalOptions = {
   readonly log: Logger;
   /** How long what was written may wait to be forced onto the disk. */
   readonly syncMs?: number;
+  /** How long what nobody waits for may wait for more to be written with it; 0. */
+  readonly gatherMs?: number;
   /** How long a failed write waits before everything is written anew, at first and at most. */
   readonly retryMs?: readonly [number, number];
   /** A file is begun anew when it has this many lines and more than twice as many as there are things to know. */
@@ -70,6 +72,8 @@ export class Journal<T> {
   #sync: Timer | undefined;
   #settling: Promise<void> = Promise.resolve();
   #closing = false;
+  /** Ends the gathering of what is written together. */
+  #hurry: () => void = () => undefined;
 
   /** Reads what is there. Throws when the folder cannot be read; damage is told in the log, and set aside. */
   constructor(options: JournalOptions) {
@@ -113,12 +117,14 @@ export class Journal<T> {
    */
   written(): Promise<void> {
     if (this.#running === undefined) return Promise.resolve();
+    this.#hurry();
     return new Promise((done) => this.#waiters.push(done));
   }
 
   /** Writes what waits and forces it onto the disk; tries once more where that failed before. */
   async close(): Promise<void> {
     this.#closing = true;
+    this.#hurry();
     this.#retry?.cancel();
     this.#retry = undefined;
     if (this.#failures > 0) this.#run();
@@ -148,10 +154,12 @@ export class Journal<T> {
   async #writeAll(): Promise<void> {
     try {
       // Lines that are said in one go are written in one go.
-      await Promise.resolve();
+      await this.#gathered();
       while (this.#hasWork()) {
         // oxlint-disable-next-line no-await-in-loop -- one batch after the other
         await this.#writeBatch();
+        // oxlint-disable-next-line no-await-in-loop -- likewise
+        if (this.#hasWork()) await this.#gathered();
       }
     } catch (error) {
       await this.#failed(error);
@@ -161,6 +169,19 @@ export class Journal<T> {
       // The time to try again may have come while a failure was being cleared away.
       if (!this.#closing && this.#hasWork()) this.#run();
     }
+  }
+
+  async #gathered(): Promise<void> {
+    const { clock, gatherMs = 0 } = this.#options;
+    const isUrgent = this.#waiters.length > 0 || this.#closing || this.#renew;
+    if (gatherMs === 0 || isUrgent || this.#current?.copying !== undefined) return;
+    await new Promise<void>((done) => {
+      const timer = clock.after(gatherMs, done);
+      this.#hurry = () => {
+        timer.cancel();
+        done();
+      };
+    });
   }
 
   #hasWork(): boolean {
