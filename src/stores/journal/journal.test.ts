@@ -106,7 +106,7 @@ describe('journal', () => {
       const handle = await open(file, 'ax');
       return {
         appendFile: async (text) => {
-          writes.push(String(text));
+          writes.push(text as string);
           await handle.appendFile(text);
         },
         datasync: () => handle.datasync(),
