@@ -4,6 +4,7 @@ import type { Client, Events } from '../src/testing/http-client.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { serveApi, usersWithPins, type Api } from './api.ts';
 import { Product } from './product.ts';
+import { mediaEngine, oneStream } from './one-stream.ts';
 
 describe('calls by API through the whole product, by packets', () => {
   let product: Product;
@@ -67,8 +68,7 @@ describe('calls by API through the whole product, by packets', () => {
     await incoming.media.rtp.hears(10, '2001');
     const moved = await events.next('flip.moved');
     assert.equal(moved.data['id'], begun.body['id']);
-    const { ssrcChanges, sequenceBreaks, missing } = far.media.rtp.analyse();
-    assert.deepEqual([ssrcChanges, sequenceBreaks, missing], [0, 0, 0]);
+    oneStream(far.media.rtp);
     assert.deepEqual(far.reinvites, []);
     await far.hangup();
     await incoming.ended();
@@ -85,15 +85,15 @@ describe('calls by API through the whole product, by packets', () => {
     // What the media engine counted, of the device that left before the end too.
     for (const { quality } of talked) {
       assert.ok((quality?.packets ?? 0) >= 10, JSON.stringify(quality));
-      assert.equal(quality?.lost, 0);
+      // rtpengine counts losses by the phones' own reports (RTCP), of which these send none.
+      assert.equal(quality?.lost, mediaEngine === 'embedded' ? 0 : undefined);
     }
     const [one] = record.flips;
     assert.deepEqual([one?.kind, one?.from, one?.to, one?.result], ['push', '1001', '1002', 'moved']);
-    assert.equal(one?.lost_packets, 0);
-    assert.ok(
-      (one?.setup_ms ?? -1) >= 0 && (one?.audio_ms ?? -1) >= 0 && (one?.gap_ms ?? -1) >= 0,
-      JSON.stringify(one),
-    );
+    assert.ok((one?.setup_ms ?? -1) >= 0 && (one?.audio_ms ?? -1) >= 0, JSON.stringify(one));
+    // Nor does it tell what it sent: there is no figure then.
+    assert.equal(one?.lost_packets, mediaEngine === 'embedded' ? 0 : undefined);
+    assert.equal((one?.gap_ms ?? -1) >= 0, mediaEngine === 'embedded', JSON.stringify(one));
     const { text } = await api.nobody.get('/metrics');
     assert.match(text, /flipswitch_flips_total\{kind="push",result="moved"\} 1/);
     assert.match(text, /flipswitch_calls_ended_total\{result="answered"\} 1/);

@@ -6,7 +6,8 @@ import { silentLogger } from '../src/base/index.ts';
 import { startMediaEngine } from '../src/media/index.ts';
 import { goertzelPower, meanSquare, parseWav } from '../src/rtp/index.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
-import { Product, twoUsers } from './product.ts';
+import { mediaEngine, oneStream } from './one-stream.ts';
+import { Product, twoUsers, type StartedMedia } from './product.ts';
 
 const loopback = '127.0.0.1';
 const tones = { far: 500, desk: 900, mobile: 1300 } as const;
@@ -31,20 +32,7 @@ describe('S1-61 X7 flips of calls that are recorded, held or muted, by packets',
     const users = twoUsers.users.map((user) => ({ ...user, record: user.extension === '100' }));
     product = await Product.start({
       seed: { ...twoUsers, users },
-      media: async (port) => {
-        const engine = await startMediaEngine(
-          {
-            listen: { address: loopback, port: 0 },
-            addresses: { IP4: loopback },
-            ports: [20_000, 60_000],
-            dtmfLog: { address: loopback, port },
-            threads: 1,
-            recordingDirectory: folder,
-          },
-          silentLogger,
-        );
-        return { nodes: [{ host: engine.address, port: engine.port }], close: () => engine.close() };
-      },
+      ...(mediaEngine === 'embedded' ? { media: recording } : {}),
     });
     const bob = await product.phone('2001');
     const phone = await product.phone('1001');
@@ -56,6 +44,20 @@ describe('S1-61 X7 flips of calls that are recorded, held or muted, by packets',
     far.media.rtp.tone = [tones.far];
     desk.media.rtp.tone = [tones.desk];
   });
+  const recording = async (port: number): Promise<StartedMedia> => {
+    const engine = await startMediaEngine(
+      {
+        listen: { address: loopback, port: 0 },
+        addresses: { IP4: loopback },
+        ports: [20_000, 60_000],
+        dtmfLog: { address: loopback, port },
+        threads: 1,
+        recordingDirectory: folder,
+      },
+      silentLogger,
+    );
+    return { nodes: [{ host: engine.address, port: engine.port }], close: () => engine.close() };
+  };
   afterEach(async () => {
     if (!closed) await product.close();
     rmSync(folder, { recursive: true, force: true });
@@ -75,11 +77,13 @@ describe('S1-61 X7 flips of calls that are recorded, held or muted, by packets',
     );
   /** Timestamps run on through silence, so a pause shows in them. */
   const untouched = () => {
-    const { ssrcChanges, sequenceBreaks, missing } = far.media.rtp.analyse();
-    assert.deepEqual([far.reinvites.length, ssrcChanges, sequenceBreaks, missing], [0, 0, 0, 0]);
+    assert.equal(far.reinvites.length, 0);
+    oneStream(far.media.rtp);
   };
 
-  it('S1-12 recorded: one file, the caller left and whoever speaks for the user right', async () => {
+  it('S1-12 recorded: one file, the caller left and whoever speaks for the user right', async function () {
+    // On rtpengine: media-recording.test.ts.
+    if (mediaEngine === 'rtpengine') this.skip();
     await hears(far, tones.desk);
     const pulled = await pull();
     await hears(far, tones.mobile);

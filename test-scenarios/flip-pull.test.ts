@@ -2,21 +2,14 @@ import assert from 'node:assert/strict';
 import type { FlipView } from '../src/switch/index.ts';
 import type { Phone } from '../src/testing/phone.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
+import { mediaEngine, oneStream } from './one-stream.ts';
 import { Product } from './product.ts';
 
 /** The far party's ears: one stream, whoever spoke into it. `jitterMs` is what this machine adds at most. */
 function unbroken(far: PhoneCall, speakers: readonly string[], jitterMs = 40): void {
   const heard = far.media.rtp.analyse();
-  assert.deepEqual(heard.speakers, speakers);
-  assert.deepEqual(
-    {
-      ssrcChanges: heard.ssrcChanges,
-      sequenceBreaks: heard.sequenceBreaks,
-      missing: heard.missing,
-      timestampBreaks: heard.timestampBreaks,
-    },
-    { ssrcChanges: 0, sequenceBreaks: 0, missing: 0, timestampBreaks: 0 },
-  );
+  oneStream(far.media.rtp, speakers);
+  if (mediaEngine === 'embedded') assert.equal(heard.timestampBreaks, 0);
   assert.ok(heard.longestGapMs < 20 + jitterMs + heard.longestSendGapMs, `gap of ${heard.longestGapMs} ms`);
 }
 
@@ -71,6 +64,11 @@ describe('pull through the whole product, by packets', () => {
     await old.ended();
     await far.media.rtp.until(() => flips.at(-1)?.result === 'moved', 'the flip');
     const flip = flips.at(-1);
+    // rtpengine 10 tells nothing of what it sends: no figure is better than a made-up one.
+    if (mediaEngine === 'rtpengine') {
+      assert.equal(flip?.gap_ms, undefined);
+      return;
+    }
     const figures = [flip?.setup_ms, flip?.audio_ms, flip?.audio_back_ms, flip?.gap_ms];
     assert.ok(
       figures.every((ms) => ms !== undefined && ms >= 0 && ms < 300),

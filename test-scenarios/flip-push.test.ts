@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { FlipView } from '../src/switch/index.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { domain, Product } from './product.ts';
+import { mediaEngine, oneStream as unbroken } from './one-stream.ts';
 
 describe('push through the whole product, by packets', () => {
   let product: Product;
@@ -30,11 +31,8 @@ describe('push through the whole product, by packets', () => {
    * them the timestamps advance by real time.
    */
   const oneStream = () => {
-    const { ssrcChanges, sequenceBreaks, missing } = far.media.rtp.analyse();
-    assert.deepEqual(
-      { ssrcChanges, sequenceBreaks, missing },
-      { ssrcChanges: 0, sequenceBreaks: 0, missing: 0 },
-    );
+    unbroken(far.media.rtp);
+    if (mediaEngine === 'rtpengine') return;
     const audio = far.media.rtp.audio();
     for (const [i, packet] of audio.entries()) {
       const before = audio[i - 1];

@@ -37,6 +37,7 @@ import {
 } from '../src/switch/registrar/index.ts';
 import { MediaWatch } from '../src/switch/records/index.ts';
 import { Phone, type PhoneOptions } from '../src/testing/phone.ts';
+import { mediaEngine } from './one-stream.ts';
 import { startRtpengine } from './rtpengine.ts';
 
 export const domain = 'pbx.test';
@@ -192,11 +193,8 @@ export class Product {
   }
 }
 
-/** What moves media unless a story brings its own: FLIPSWITCH_TEST_MEDIA=rtpengine runs them all on a real rtpengine. */
 const usualMedia = (log: Logger) =>
-  process.env['FLIPSWITCH_TEST_MEDIA'] === 'rtpengine'
-    ? startRtpengine
-    : (port: number) => embeddedMedia(port, log);
+  mediaEngine === 'rtpengine' ? startRtpengine : (port: number) => embeddedMedia(port, log);
 
 async function embeddedMedia(dtmfPort: number, log: Logger): Promise<StartedMedia> {
   const engine = await startMediaEngine(

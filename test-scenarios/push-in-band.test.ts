@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DtmfDetector, eventDigit, g711Decode } from '../src/rtp/index.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { Product } from './product.ts';
+import { mediaEngine } from './one-stream.ts';
 
 const rows = [697, 770, 852, 941];
 const columns = [1209, 1336, 1477];
@@ -45,6 +46,11 @@ describe('push from a phone that sends its keys as tones', () => {
   let product: Product;
   let far: PhoneCall;
   let desk: PhoneCall;
+  before(function () {
+    if (mediaEngine === 'embedded') return;
+    process.stderr.write('skipped: rtpengine 10 does not look for digits in sound\n');
+    this.skip();
+  });
   beforeEach(async () => {
     product = await Product.start();
     const bob = await product.phone('2001');

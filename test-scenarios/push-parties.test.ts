@@ -3,6 +3,7 @@ import type { Phone } from '../src/testing/phone.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { defaultSettings } from '../src/switch/index.ts';
 import { Product, twoUsers } from './product.ts';
+import { oneStream } from './one-stream.ts';
 
 const { features } = defaultSettings;
 
@@ -27,11 +28,7 @@ async function handedOver(far: PhoneCall, leg: PhoneCall, next: PhoneCall): Prom
   await leg.ended();
   await talk(far, next);
   assert.deepEqual([far.reinvites, far.state, next.state], [[], 'answered', 'answered']);
-  const { missing, ssrcChanges, sequenceBreaks } = far.media.rtp.analyse();
-  assert.deepEqual(
-    { missing, ssrcChanges, sequenceBreaks },
-    { missing: 0, ssrcChanges: 0, sequenceBreaks: 0 },
-  );
+  oneStream(far.media.rtp);
   assert.equal(far.media.rtp.digits, '');
 }
 

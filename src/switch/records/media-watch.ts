@@ -6,17 +6,18 @@ type Fields = { readonly 'call-id'?: string } & Readonly<Record<string, unknown>
 
 /**
  * A media engine that remembers what the one behind it said of each call when legs and calls were taken out of it.
- * rtpengine 10 says nothing when a whole call is deleted; it is asked before, from the first time on that this shows.
+ * rtpengine 10 says nothing when a whole call is deleted, so it is asked before, until an engine shows that it does say.
  */
 export class MediaWatch implements MediaEngine {
   readonly #engine: MediaEngine;
   /** Legs that went before their call did. */
   readonly #legs = new Map<string, Map<string, LegQuality>>();
   readonly #ending = new Map<string, Promise<CallQuality | undefined>>();
-  #askBefore = false;
+  #askBefore: boolean;
 
   constructor(engine: MediaEngine) {
     this.#engine = engine;
+    this.#askBefore = engine.announces !== true;
   }
 
   get alive(): boolean {
@@ -84,8 +85,7 @@ export class MediaWatch implements MediaEngine {
   ): Promise<CallQuality | undefined> {
     const reply = await deleted.catch(() => undefined);
     const queried = await before;
-    if (reply !== undefined && before === undefined && reply['tags'] === undefined && !('warning' in reply))
-      this.#askBefore = true;
+    if (reply !== undefined && !('warning' in reply)) this.#askBefore = reply['tags'] === undefined;
     const said =
       (reply === undefined ? undefined : callQuality(reply)) ??
       (queried === undefined ? undefined : callQuality(queried));

@@ -64,6 +64,7 @@ export class RecordedMedia implements MediaEngine {
     const reply = await this.#engine.command(name, fields);
     if (name === 'offer') this.#offered(callId, fields, reply);
     else if (name === 'answer') this.#answered(callId, fields, reply);
+    else if (name === 'query') return withFile(reply, this.#calls.get(callId)?.file);
     else if (name === 'delete') this.#calls.get(callId)?.branches.delete(removed(fields));
     return reply;
   }
@@ -121,16 +122,16 @@ export class RecordedMedia implements MediaEngine {
   async #end(callId: string, fields: Fields): Promise<NgReply> {
     const file = this.#calls.get(callId)?.file;
     this.#calls.delete(callId);
-    if (file === undefined) return this.#engine.command('delete', fields);
-    // rtpengine 10 says nothing of a call that is deleted as a whole, so that the recording would have no place.
-    const before = await this.#engine.command('query', { 'call-id': callId }).catch(() => undefined);
     try {
-      return { tags: {}, ...before, ...(await this.#engine.command('delete', fields)), recording: file };
+      return withFile(await this.#engine.command('delete', fields), file);
     } finally {
-      this.#notes.end(callId);
+      if (file !== undefined) this.#notes.end(callId);
     }
   }
 }
+
+const withFile = (reply: NgReply, recording: string | undefined): NgReply =>
+  recording === undefined ? reply : { ...reply, recording };
 
 function learn(known: Known, key: string, said: Branch): void {
   if (key === '') return;

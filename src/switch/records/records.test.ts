@@ -228,15 +228,29 @@ describe('media watch', () => {
     assert.equal(await watch.qualityOf('c'), undefined);
   });
 
-  it('asks before it deletes once an engine has been seen to say nothing then', async () => {
+  it('asks before it deletes, until an engine has been seen to say it all then', async () => {
+    const replies = { query: statistics('a', 1), delete: statistics('a', 1) };
+    const watch = new MediaWatch(engineSaying(replies));
+    for (const id of ['first', 'second']) await watch.command('delete', { 'call-id': id });
+    assert.deepEqual(
+      said.map((s) => s.name),
+      ['query', 'delete', 'delete'],
+    );
+  });
+
+  it('asks before each delete where an engine says nothing then', async () => {
     const watch = new MediaWatch(engineSaying({ query: statistics('a', 1) }));
+    const begun = watch.command('delete', { 'call-id': 'begun' });
+    assert.equal((await watch.qualityOf('begun'))?.legs.get('a')?.packets, 990);
+    await begun;
+    said.splice(0);
     await watch.command('delete', { 'call-id': 'first' });
     const deleted = watch.command('delete', { 'call-id': 'second' });
     const quality = await watch.qualityOf('second');
     await deleted;
     assert.deepEqual(
       said.map((s) => s.name),
-      ['delete', 'query', 'delete'],
+      ['query', 'delete', 'query', 'delete'],
     );
     assert.equal(quality?.legs.get('a')?.packets, 990);
   });
