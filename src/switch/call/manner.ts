@@ -7,6 +7,8 @@ import type { Target } from './ring.ts';
 export type Manner = {
   /** The forwardings that led there, the first one first. */
   readonly hops: readonly Hop[];
+  /** The owners whose rules have led there, and to whom they must not lead again. */
+  readonly path: ReadonlySet<string>;
   /** Whose rule it is that rings now, and the user where it is one's. */
   readonly by?: RoutingOwner;
   readonly user?: User;
@@ -19,7 +21,7 @@ export type Manner = {
 };
 
 /** As it is where no rule has a say. */
-export const plainly: Manner = { hops: [], confirm: false };
+export const plainly: Manner = { hops: [], path: new Set(), confirm: false };
 
 /** What an action says of the caller that is shown, and of confirming, counts from there on. */
 export const as = (

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { Action, Condition, RingResult, Rule } from '../../stores/index.ts';
+import { explain } from '../routing/explain.ts';
 import type { FakeDialog, FakeIncoming } from '../testing/fake-phones.ts';
 import { settle } from '../testing/world.ts';
-import { mobile, Office, ownerOf, rule } from './rules-kit.test.ts';
+import { customer, mobile, Office, ownerOf, rule } from './rules-kit.test.ts';
 
 /** Rules that nobody would write, and phones that do what they like. */
 const places = [
@@ -151,6 +152,68 @@ describe('rules, whatever they are and whatever phones do', () => {
           assert.ok(sent.over || sent.cancelled !== undefined, `${sent.invitation.route.uri} rings for ever`);
         await office.close();
         assert.equal(office.world.core.calls.size, 0);
+      }),
+      { numRuns: runs },
+    );
+  });
+});
+
+describe('what is explained is what happens', () => {
+  /** Nobody answers, and everybody rings: by explanation, and in a call. */
+  const together: fc.Arbitrary<Action> = fc.oneof(
+    fc.constantFrom(...places).map((to): Action => ({ kind: 'forward', to })),
+    fc.record({
+      kind: fc.constant('ring' as const),
+      targets: fc.uniqueArray(
+        fc.constantFrom(...places).map((to) => ({ to })),
+        { minLength: 1, maxLength: 3, selector: ({ to }) => to },
+      ),
+      order: fc.constant('together' as const),
+      seconds: fc.constant(2),
+    }),
+    fc.constant<Action>({ kind: 'stop' }),
+  );
+  const few: fc.Arbitrary<Rule[]> = fc
+    .array(fc.tuple(fc.array(condition, { maxLength: 1 }), together), { maxLength: 3 })
+    .map((drafts) => drafts.map(([when, then]) => rule(when, then)));
+
+  it('S2-71 the same phones, in the same order', async function () {
+    this.timeout(60_000);
+    const runs = Number(process.env['RULES_RUNS'] ?? 40);
+    await fc.assert(
+      fc.asyncProperty(fc.record({ a: few, b: few, number: few }), async (set) => {
+        const office = await Office.open({
+          settings: { routing: { ...routing, maxSteps: 100, maxSeconds: 3600 } },
+        });
+        await office.addUser('300', '3001');
+        const group = { id: 'g500', domain: 'pbx.test', extension: '500', name: 'Support' };
+        await office.world.directory.putGroup({ ...group, ring: 'all', members: ['200', '300'] });
+        await office.rules('100', set.a);
+        await office.rules('200', set.b);
+        await office.ownerRules(ownerOf('number', '+4930555100'), set.number);
+        await settle();
+        const supposed = {
+          domain: 'pbx.test',
+          to: '+4930555100',
+          caller: { number: customer, anonymous: false, outside: true },
+          results: [],
+        };
+        const explained = (await explain(office.world.core.rules, supposed, 60))
+          .map(({ rings = [] }) => new Set(rings.map(({ to }) => to)))
+          .filter((rung) => rung.size > 0);
+        let rung: readonly Set<string>[] = [];
+        office.world.core.events.on('ended', ({ trace }) => {
+          rung = trace.flatMap((entry) => (entry.rang === undefined ? [] : [new Set(entry.rang)]));
+        });
+        const caller = await office.customer();
+        for (let left = 1800; left > 0 && !caller.answered; left--) {
+          office.ringing();
+          office.clock.advance(1000);
+          await settle();
+        }
+        assert.ok(caller.answered);
+        assert.deepEqual(rung, explained);
+        await office.close();
       }),
       { numRuns: runs },
     );

@@ -302,10 +302,21 @@ describe('rules that lead outside', () => {
       await office.rules('200', [rule([], forward('100'))]);
       const caller = await office.customer();
       assert.deepEqual(office.sent, ['2001', '2002', '2003']);
-      assert.match(office.decisions(), /not to 100: the call has been there/);
+      assert.match(office.decisions(), /not to 100: the call comes from there/);
       office.at('2001').answer();
       await settle();
       assert.equal(caller.final?.status, 200);
+    });
+
+    it('to somebody a second time is no circle', async () => {
+      await office.rules('100', [
+        rule([], forward('200', { seconds: 5 })),
+        rule([], ring(['1001'], { seconds: 5 })),
+        rule([], forward('200')),
+      ]);
+      await office.customer();
+      await office.pass(10);
+      assert.deepEqual(office.called(), ['2001', '2002', '2003', '1001', '2001', '2002', '2003']);
     });
 
     it('to oneself is nothing: the own phones ring', async () => {

@@ -31,7 +31,7 @@ const notRegistered: InviteFailure = { status: 480, reason: 'Not registered', co
 
 /**
  * Finds somebody to answer a call: rings whoever was dialled, and where there are rules does what they say, in order,
- * until somebody answers or nothing is left. Bounded in steps and in time; a call comes to each owner once.
+ * until somebody answers or nothing is left. Bounded in steps and in time, and never in a circle.
  */
 export class Search {
   readonly #parts: SearchParts;
@@ -39,7 +39,6 @@ export class Search {
   readonly #call: Call;
   readonly #dressing: Dressing;
   readonly #ringing: PlaceRinging;
-  readonly #visited = new Set<string>();
   #steps = 0;
   /** The public number that was called last: by it, others are told of who forwards. */
   #number: string | undefined;
@@ -69,16 +68,16 @@ export class Search {
     if (owner === undefined) return this.#ringing.ring(place, manner);
     if (owner.kind === 'number') this.#number = owner.id;
     const key = `${owner.kind} ${owner.id}`;
-    if (this.#visited.has(key)) {
-      this.#call.decide({ text: `not to ${rules.nameOf(owner)}: the call has been there` });
+    if (manner.path.has(key)) {
+      this.#call.decide({ text: `not to ${rules.nameOf(owner)}: the call comes from there` });
       return Promise.resolve(nothing);
     }
-    this.#visited.add(key);
+    const inner = { ...manner, path: new Set([...manner.path, key]) };
     const routing = rules.routing(owner);
     const silent = routing.profile === 'do-not-disturb' || routing.presence === 'do-not-disturb';
     return routing.rules.length > 0 || silent
-      ? this.#walk(owner, place, manner)
-      : this.#ringOwner(place, manner);
+      ? this.#walk(owner, place, inner)
+      : this.#ringOwner(place, inner);
   }
 
   async #walk(owner: RoutingOwner, place: Place, manner: Manner): Promise<Came> {
