@@ -57,8 +57,13 @@ export function openRecords(
     clock,
     log,
   });
+  const off = health.events.on('writable', () => {
+    void recordBox.flush();
+    void auditBox.flush();
+  });
   const forgetting = days === 0 ? undefined : forgetOld(records, days, log);
   opened.add('unwritten records', async () => {
+    off();
     forgetting?.();
     await Promise.all([recordBox.close(), auditBox.close()]);
   });

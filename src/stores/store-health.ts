@@ -1,4 +1,4 @@
-import type { Clock, Logger, Timer } from '../base/index.ts';
+import { Emitter, type Clock, type Logger, type Timer } from '../base/index.ts';
 import { StoreUnavailable } from './write-through.ts';
 
 export type StoreHealthOptions = {
@@ -18,6 +18,8 @@ export type StoreState = { readonly ok: boolean; readonly reason?: string; reado
  * what to do, and tried again until it works, which is said too.
  */
 export class StoreHealth {
+  /** `writable` again, after it was not. */
+  readonly events = new Emitter<{ writable: undefined }>();
   readonly #options: StoreHealthOptions;
   #state: StoreState = { ok: true };
   #timer: Timer | undefined;
@@ -75,6 +77,7 @@ export class StoreHealth {
     this.#timer?.cancel();
     this.#timer = undefined;
     log.warn({ seconds }, 'what is kept can be written again');
+    this.events.emit('writable', undefined);
   }
 
   #failed(error: unknown): void {

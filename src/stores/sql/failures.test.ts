@@ -179,6 +179,11 @@ describe('SQLite that fails', () => {
     return { path, database, ...stores };
   };
 
+  it('what holds secrets is its owner’s alone, its log too', async () => {
+    const { path } = await started();
+    for (const file of [path, `${path}-wal`]) assert.equal(statSync(file).mode & 0o777, 0o600, file);
+  });
+
   it('a file that another program holds: refused, nothing changed, and good again', async () => {
     const { path, directory, coldRoutes } = await started();
     const other = new DatabaseSync(path);

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { SqliteDialect, type SqliteDatabase } from 'kysely';
 
@@ -6,6 +7,8 @@ import { SqliteDialect, type SqliteDatabase } from 'kysely';
  * shortly only: who writes has to be ready to try again. Throws when the file cannot be opened or is no database.
  */
 export function sqliteDialect(file: string): SqliteDialect {
+  // It holds what is kept of passwords: a new one is its owner's alone, and SQLite makes its other files like it.
+  closeSync(openSync(file, 'a', 0o600));
   const database = new DatabaseSync(file);
   try {
     // WAL survives the death of the process at any point; NORMAL leaves the disk to flush in its own time.
