@@ -1,7 +1,7 @@
 import type { Clock, Logger, Timer } from '../base/index.ts';
 import { bindDatagram, type DatagramSocket } from '../net/index.ts';
 import { parseNgMessage, printNgMessage, type NgMessage } from './message.ts';
-import type { NgDictionary } from './value.ts';
+import { ngText, type NgDictionary } from './value.ts';
 
 /** Answers a request; what it throws is answered as an error with the error's message. */
 export type NgHandler = (request: NgDictionary, from: string) => NgDictionary | Promise<NgDictionary>;
@@ -15,15 +15,19 @@ export type NgServerOptions = {
   readonly handle: NgHandler;
 };
 
-const GENERATION_MS = 30_000;
+const GENERATION_MS = 10_000;
 const MOST_COOKIES = 200_000;
 const RECEIVE_BUFFER = 1 << 20;
+
+/** Commands that change nothing. */
+const questions = new Set(['query', 'list', 'ping', 'statistics']);
 
 type Answer = Buffer | Promise<Buffer>;
 
 /**
  * The server side of ng over UDP. A request that comes again with the same cookie gets the same answer without
- * being carried out again; answers are kept for 30 to 60 s, as rtpengine keeps them.
+ * being carried out again; answers are kept for 10 to 20 s, longer than any client tries. What only asks is asked again:
+ * such answers are large, and at hundreds of calls a second would be most of what the engine holds.
  */
 export class NgServer {
   readonly #socket: DatagramSocket;
@@ -66,7 +70,7 @@ export class NgServer {
     if (answer === undefined) {
       if (this.#answers.size >= MOST_COOKIES) this.#nextGeneration();
       answer = this.#answer(message, address);
-      this.#answers.set(message.cookie, answer);
+      if (isKept(message)) this.#answers.set(message.cookie, answer);
     }
     const send = (reply: Buffer) => this.#socket.send(reply, port, address);
     if (answer instanceof Promise) void answer.then(send);
@@ -76,7 +80,7 @@ export class NgServer {
   #answer(message: NgMessage, from: string): Answer {
     const finish = (reply: NgDictionary) => {
       const bytes = printNgMessage(message.cookie, message.encoding, reply);
-      this.#answers.set(message.cookie, bytes);
+      if (isKept(message)) this.#answers.set(message.cookie, bytes);
       return bytes;
     };
     if (message.body === undefined) return finish(ngError(message.problem));
@@ -94,6 +98,9 @@ export class NgServer {
     return ngError(error instanceof Error ? error.message : String(error));
   }
 }
+
+const isKept = ({ body }: NgMessage): boolean =>
+  body === undefined || !questions.has(ngText(body, 'command') ?? '');
 
 /** rtpengine's shape of a refusal: its result, and a sentence to match on. */
 export const ngError = (reason: string): NgDictionary => ({ result: 'error', 'error-reason': reason });
