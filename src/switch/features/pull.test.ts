@@ -59,7 +59,7 @@ describe('pull', () => {
     assert.equal(mobile.final?.headers?.['P-Asserted-Identity'], '"User 200" <sip:200@pbx.test>');
   });
 
-  it('S0-13 the old device talks on until the new one is heard; make before break', async () => {
+  it('S1-07 the old device talks on until the new one is heard; make before break', async () => {
     world.engine.heard.clear();
     const { desk } = await talking();
     const mobile = await world.dial('1002', '*33');
