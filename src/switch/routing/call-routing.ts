@@ -17,7 +17,7 @@ import { NumberReader } from './numbers.ts';
 import { defaultPolicy, ForwardLimits, needsConfirm, permits, type Forwarding } from './policy.ts';
 import { checkRule } from './rule-checks.ts';
 import type { Rung } from './rung.ts';
-import { TimeZones } from './schedules.ts';
+import { Moment, TimeZones } from './schedules.ts';
 import { startWalk } from './start-walk.ts';
 import { failoverTree } from './tree.ts';
 import type { Walk } from './walk.ts';
@@ -192,6 +192,8 @@ export class CallRouting {
     const { domain } = owner;
     const called = this.nameOf(owner);
     const country = this.policy(domain).country;
+    const ways = caller.outside ? this.numbers.waysToWrite(caller.number, country) : [caller.number];
+    const times = new Moment(this.#zones, wall);
     const question = { caller: caller.number, called, at: new Date(wall).toISOString() };
     return {
       wall,
@@ -199,8 +201,8 @@ export class CallRouting {
       ownerName: called,
       presence: this.presence(owner),
       reachable: this.reachable(owner),
-      localTime: (zone) => this.#zones.at(zone, wall),
-      readNumber: (text) => this.numbers.read(text, country),
+      localTime: (zone) => times.at(zone),
+      callerAmong: (entries) => this.numbers.find(entries, ways, country),
       schedule: (name) => routing.schedule(domain, name),
       callerList: (name) => routing.callerList(domain, name),
       calendar: (name) => calendars.at(domain, name, wall),

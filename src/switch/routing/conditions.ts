@@ -1,6 +1,5 @@
 import type { Condition, RingResult } from '../../stores/index.ts';
 import type { LookUp, RoutingFacts } from './facts.ts';
-import { fits, isPattern } from './numbers.ts';
 import { isOpen, turnOn } from './schedules.ts';
 
 /** `holds` is undefined where it cannot be told; such a condition is not met, and nor is its opposite. */
@@ -69,26 +68,6 @@ const opposite = ({ holds, why }: Judged): Judged => ({
   why: holds === undefined ? why : `not wanted: ${why}`,
 });
 
-/** The ways of writing the caller's number that an entry of a list may mean. */
-function waysToWrite(facts: RoutingFacts): readonly string[] {
-  const { number, outside } = facts.caller;
-  const read = outside ? facts.readNumber(number) : undefined;
-  return read === undefined ? [number] : [number, read.e164, read.national];
-}
-
-function isAmong(
-  entries: readonly string[],
-  ways: readonly string[],
-  facts: RoutingFacts,
-): string | undefined {
-  return entries.find((entry) => {
-    if (isPattern(entry)) return ways.some((way) => fits(entry, way));
-    return (
-      ways.includes(entry) || (facts.caller.outside && ways.includes(facts.readNumber(entry)?.e164 ?? ''))
-    );
-  });
-}
-
 const called = ({ number }: RoutingFacts['caller']): string =>
   number === '' ? 'an unknown caller' : `caller ${number}`;
 
@@ -106,12 +85,12 @@ function judgeCaller(condition: Of<'caller'>, facts: RoutingFacts): Judged {
 }
 
 function judgeNumber({ numbers = [], lists = [] }: Of<'caller'>, facts: RoutingFacts, who: string): Judged {
-  const ways = waysToWrite(facts);
-  const entry = isAmong(numbers, ways, facts);
+  const entry = facts.callerAmong(numbers);
   if (entry !== undefined) return { holds: true, why: `${who} is ${entry}` };
-  const found = lists.find(
-    (name) => isAmong(facts.callerList(name)?.numbers ?? [], ways, facts) !== undefined,
-  );
+  const found = lists.find((name) => {
+    const list = facts.callerList(name);
+    return list !== undefined && facts.callerAmong(list.numbers) !== undefined;
+  });
   if (found !== undefined) return { holds: true, why: `${who} is in list ${found}` };
   const gone = lists.filter((name) => facts.callerList(name) === undefined);
   if (gone.length > 0) return { holds: undefined, why: `there is no caller list ${gone.join(', ')}` };

@@ -1,5 +1,4 @@
 import type { CallerList, Condition, Presence, Rule, Schedule } from '../../stores/index.ts';
-import type { ReadNumber } from './numbers.ts';
 import type { LocalTime } from './schedules.ts';
 
 /** Who calls, as rules see it. */
@@ -28,8 +27,8 @@ export interface RoutingFacts {
   /** A phone of the owner's is there to ring. */
   readonly reachable: boolean;
   localTime(timeZone: string): LocalTime | undefined;
-  /** A number as the domain's country reads it; undefined for extensions and the like. */
-  readNumber(text: string): ReadNumber | undefined;
+  /** The entry of a list, of numbers and patterns, that the caller is. */
+  callerAmong(entries: readonly string[]): string | undefined;
   schedule(name: string): Schedule | undefined;
   callerList(name: string): CallerList | undefined;
   /** Undefined when there is no such calendar, or it has not been read yet. */

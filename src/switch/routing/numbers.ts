@@ -17,6 +17,8 @@ const most = 20_000;
 /** Reads numbers by libphonenumber, and remembers what it read: reading one takes tens of microseconds. */
 export class NumberReader {
   readonly #read = new Map<string, ReadNumber | undefined>();
+  /** By the list itself: lists are replaced and never changed. */
+  readonly #sets = new WeakMap<readonly string[], { readonly country: string; readonly set: NumberSet }>();
 
   /**
    * Undefined for what is no telephone number: an extension, a short number, words. `country` (ISO 3166) is that of
@@ -29,6 +31,46 @@ export class NumberReader {
     const read = readNumber(text, country);
     this.#read.set(key, read);
     return read;
+  }
+
+  /** The entry of a list that one of the ways of writing a number is. */
+  find(entries: readonly string[], ways: readonly string[], country: string): string | undefined {
+    const known = this.#sets.get(entries);
+    if (known?.country === country) return known.set.find(ways);
+    const set = new NumberSet(entries, (text) => this.read(text, country));
+    this.#sets.set(entries, { country, set });
+    return set.find(ways);
+  }
+
+  /** The ways of writing a number that an entry of a list may mean. */
+  waysToWrite(number: string, country: string): readonly string[] {
+    const read = this.read(number, country);
+    return read === undefined ? [number] : [number, read.e164, read.national];
+  }
+}
+
+/** Numbers and patterns that somebody's number is looked for among. */
+class NumberSet {
+  readonly #exact = new Map<string, string>();
+  readonly #patterns: readonly string[];
+
+  constructor(entries: readonly string[], read: (text: string) => ReadNumber | undefined) {
+    this.#patterns = entries.filter(isPattern);
+    for (const entry of entries) {
+      if (isPattern(entry)) continue;
+      this.#exact.set(entry, entry);
+      const number = read(entry);
+      if (number !== undefined) this.#exact.set(number.e164, entry);
+    }
+  }
+
+  /** The entry that one of the ways of writing a number is. */
+  find(ways: readonly string[]): string | undefined {
+    for (const way of ways) {
+      const exact = this.#exact.get(way);
+      if (exact !== undefined) return exact;
+    }
+    return this.#patterns.find((pattern) => ways.some((way) => fits(pattern, way)));
   }
 }
 
@@ -50,9 +92,7 @@ function readNumber(text: string, country: string): ReadNumber | undefined {
   };
 }
 
-/** Digits, where `X` is any digit, perhaps with a `+` in front; a `*` at the end is whatever follows. */
-export const numberPattern = /^\+?[0-9X]{1,31}\*?$/;
-
+/** Digits where `X` is any digit; a `*` at the end is whatever follows. */
 export const isPattern = (entry: string): boolean => /[X*]/.test(entry);
 
 /** Whether digits are what a pattern says. */

@@ -27,14 +27,16 @@ const zones = new TimeZones();
 /** User 100 at her desk on a Tuesday at noon UTC, called by 200. */
 export function factsOf(more: Partial<RoutingFacts> = {}): RoutingFacts {
   const wall = more.wall ?? Date.parse('2026-03-03T12:00:00Z');
+  const { caller = { number: '200', anonymous: false, outside: false } } = more;
+  const ways = caller.outside ? numbers.waysToWrite(caller.number, 'DE') : [caller.number];
   return {
     wall,
-    caller: { number: '200', anonymous: false, outside: false },
+    caller,
     ownerName: '100',
     presence: new Set<Presence>(['available']),
     reachable: true,
     localTime: (zone) => zones.at(zone, wall),
-    readNumber: (text) => numbers.read(text, 'DE'),
+    callerAmong: (entries) => numbers.find(entries, ways, 'DE'),
     schedule: () => undefined,
     callerList: () => undefined,
     calendar: () => undefined,

@@ -6,6 +6,8 @@ export type LocalTime = {
   readonly date: string;
   /** 1 (Monday) to 7. */
   readonly day: number;
+  /** The date before. */
+  readonly before: string;
   /** Minutes since midnight, as the clock on the wall shows them. */
   readonly minute: number;
 };
@@ -23,7 +25,7 @@ export class TimeZones {
     // `sv-SE` writes ISO 8601: 2026-03-29 01:30.
     const [date = '', time = ''] = format.format(wall).split(' ');
     const [hour = 0, minute = 0] = time.split(':').map(Number);
-    return { date, day: dayOf(date), minute: hour * 60 + minute };
+    return { date, day: dayOf(date), before: dayBefore(date), minute: hour * 60 + minute };
   }
 
   #format(timeZone: string): Intl.DateTimeFormat | undefined {
@@ -41,6 +43,23 @@ export class TimeZones {
     });
     this.#formats.set(timeZone, made);
     return made;
+  }
+}
+
+/** One moment as clocks everywhere show it, each asked once. */
+export class Moment {
+  readonly #zones: TimeZones;
+  readonly #wall: number;
+  readonly #known = new Map<string, LocalTime | undefined>();
+
+  constructor(zones: TimeZones, wall: number) {
+    this.#zones = zones;
+    this.#wall = wall;
+  }
+
+  at(timeZone: string): LocalTime | undefined {
+    if (!this.#known.has(timeZone)) this.#known.set(timeZone, this.#zones.at(timeZone, this.#wall));
+    return this.#known.get(timeZone);
   }
 }
 
@@ -63,11 +82,10 @@ const minutes = (time: string): number => Number(time.slice(0, 2)) * 60 + Number
 type Span = Pick<WeekSpan, 'from' | 'to'>;
 
 /** The spans that begin on a date: its own when it has some, none on a holiday, else those of its day of the week. */
-function spansOf(schedule: Schedule, date: string): readonly Span[] {
+function spansOf(schedule: Schedule, date: string, day: number): readonly Span[] {
   const own = schedule.dates.filter((span) => span.date === date);
   if (own.length > 0) return own;
   if (schedule.holidays.includes(date)) return [];
-  const day = dayOf(date);
   return schedule.weekly.filter((span) => span.days.includes(day));
 }
 
@@ -78,12 +96,13 @@ const goesOver = ({ from, to }: Span): boolean => minutes(to) <= minutes(from);
  * twice, and one that is left out in spring is not missed. A span that ends on the next day belongs to the day on which
  * it begins: the night before a holiday goes on into it.
  */
-export function isOpen(schedule: Schedule, { date, minute }: LocalTime): boolean {
-  const today = spansOf(schedule, date).some(
+export function isOpen(schedule: Schedule, { date, day, before, minute }: LocalTime): boolean {
+  const today = spansOf(schedule, date, day).some(
     (span) => minute >= minutes(span.from) && (goesOver(span) || minute < minutes(span.to)),
   );
+  const yesterday = day === 1 ? 7 : day - 1;
   return (
-    today || spansOf(schedule, dayBefore(date)).some((span) => goesOver(span) && minute < minutes(span.to))
+    today || spansOf(schedule, before, yesterday).some((span) => goesOver(span) && minute < minutes(span.to))
   );
 }
 

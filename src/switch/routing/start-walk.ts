@@ -24,7 +24,9 @@ class RuleWalk implements Walk {
   readonly #routing: Routing;
   readonly #rules: readonly Rule[];
   /** What each rule's conditions came to, but for those that ask what a ringing came to. */
-  readonly #judged: (Promise<Judged> | undefined)[] = [];
+  readonly #judged: (Judged | Promise<Judged> | undefined)[] = [];
+  /** For each result, the first rule that waits for it, from where it was looked for last; none is the number of rules. */
+  readonly #waits = new Map<RingResult, number>();
   #at = 0;
   #waitsFor: 'owner' | 'action' | undefined;
   #hasRung = false;
@@ -58,7 +60,7 @@ class RuleWalk implements Walk {
     for (; this.#at < this.#rules.length; this.#at++) {
       const rule = this.#rules[this.#at] as Rule;
       // oxlint-disable-next-line no-await-in-loop -- in order, and a rule that is taken ends it
-      const step = await this.#lookAt(rule);
+      const step = this.#passesAtOnce(rule) ? undefined : await this.#lookAt(rule);
       if (step !== undefined) return step;
     }
     if (this.#hasRung) return this.#end(this.#result);
@@ -81,9 +83,16 @@ class RuleWalk implements Walk {
     return { do: 'ring-owner', seconds };
   }
 
-  async #lookAt(rule: Rule): Promise<WalkStep | undefined> {
+  /** Most rules are not for this call, and to tell that takes no waiting. */
+  #passesAtOnce(rule: Rule): boolean {
     const asleep = this.#asleep(rule);
-    if (asleep !== undefined) return this.#pass(rule, asleep);
+    const judged = asleep === undefined ? this.#others(this.#at) : { holds: false, why: asleep };
+    if (judged instanceof Promise || judged.holds === true) return false;
+    this.#note(rule, false, judged.why);
+    return true;
+  }
+
+  async #lookAt(rule: Rule): Promise<WalkStep | undefined> {
     const others = await this.#others(this.#at);
     if (others.holds !== true) return this.#pass(rule, others.why);
     const reasons = [others.why];
@@ -135,7 +144,7 @@ class RuleWalk implements Walk {
     return `for profile ${profiles.join(' or ')}; active is ${active ?? 'none'}`;
   }
 
-  #others(index: number): Promise<Judged> {
+  #others(index: number): Judged | Promise<Judged> {
     return (this.#judged[index] ??= judgeOthers(this.#rules[index] as Rule, this.#facts));
   }
 
@@ -163,14 +172,17 @@ class RuleWalk implements Walk {
 
   /** The first rule from here on that will be taken if the ringing comes to `result`. */
   async #waiting(result: RingResult): Promise<Rule | undefined> {
-    for (let i = this.#at; i < this.#rules.length; i++) {
-      const rule = this.#rules[i] as Rule;
-      if (this.#asleep(rule) !== undefined || !rule.when.some(asksResult)) continue;
-      if (judgeResults(rule, result).holds !== true) continue;
-      // oxlint-disable-next-line no-await-in-loop -- the first that holds is looked for
-      if ((await this.#others(i)).holds === true) return rule;
-    }
-    return undefined;
+    let i = Math.max(this.#at, this.#waits.get(result) ?? 0);
+    // oxlint-disable-next-line no-await-in-loop -- the first that holds is looked for
+    while (i < this.#rules.length && !(await this.#isFor(i, result))) i++;
+    this.#waits.set(result, i);
+    return this.#rules[i];
+  }
+
+  async #isFor(index: number, result: RingResult): Promise<boolean> {
+    const rule = this.#rules[index] as Rule;
+    if (this.#asleep(rule) !== undefined || !rule.when.some(asksResult)) return false;
+    return judgeResults(rule, result).holds === true && (await this.#others(index)).holds === true;
   }
 
   #pass(rule: Rule, why: string): undefined {
@@ -195,16 +207,30 @@ const all = (judged: readonly Judged[]): Judged =>
 const judgeResults = ({ when }: Rule, result: RingResult): Judged =>
   all(when.filter(asksResult).map((condition) => judgeResult(condition, result)));
 
-/** What costs a request is asked last, and only when all the rest holds. */
-async function judgeOthers({ when }: Rule, facts: RoutingFacts): Promise<Judged> {
-  const others = when.filter((condition) => !asksResult(condition));
-  const asking: readonly Condition[] = others.filter(asksOthers);
+/** What costs a request is asked last, and only when all the rest holds. A promise only where something is asked. */
+function judgeOthers({ when }: Rule, facts: RoutingFacts): Judged | Promise<Judged> {
   const here: Judged[] = [];
-  for (const condition of [...others.filter((one) => !asksOthers(one)), ...asking]) {
-    // oxlint-disable-next-line no-await-in-loop -- in order: the first that fails spares the rest
-    const judged = await judge(condition, facts);
+  for (const condition of when) {
+    if (asksResult(condition) || asksOthers(condition)) continue;
+    const judged = judge(condition, facts) as Judged;
     if (judged.holds !== true) return judged;
     here.push(judged);
   }
-  return all(here);
+  const asking = when.filter(asksOthers);
+  return asking.length === 0 ? all(here) : judgeAsking(asking, here, facts);
+}
+
+async function judgeAsking(
+  asking: readonly Condition[],
+  here: readonly Judged[],
+  facts: RoutingFacts,
+): Promise<Judged> {
+  const judged = [...here];
+  for (const condition of asking) {
+    // oxlint-disable-next-line no-await-in-loop -- in order: the first that fails spares the rest
+    const one = await judge(condition, facts);
+    if (one.holds !== true) return one;
+    judged.push(one);
+  }
+  return all(judged);
 }
