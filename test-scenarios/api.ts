@@ -49,6 +49,7 @@ export async function serveApi(product: Product, limits: Partial<HttpLimits> = {
     signalingConnected: () => true,
     mediaAlive: () => product.media.alive,
     callEvents: events,
+    trunks: () => [],
     unwritten: () => 0,
     unwrittenLost: () => 0,
     storeWritable: () => true,

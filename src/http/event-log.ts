@@ -1,6 +1,6 @@
 import { Emitter, type Random } from '../base/index.ts';
 import type { Binding, BindingStore, ColdRoute, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
-import type { Asker, CallEvents, CallView, FlipView } from '../switch/index.ts';
+import type { Asker, CallEvents, CallView, FlipView, TrunkEvents, TrunkState } from '../switch/index.ts';
 import type { Spike } from '../switch/reports/index.ts';
 import { bindingFor, callFor, flipFor } from './views.ts';
 
@@ -20,6 +20,7 @@ export type EventLogParts = {
   readonly bindings: BindingStore;
   readonly coldRoutes: ColdRouteStore;
   readonly directory: DirectoryStore;
+  readonly trunks?: Emitter<TrunkEvents>;
   readonly spikes?: Emitter<{ spike: Spike }>;
   readonly domain: string;
   readonly random: Random;
@@ -62,6 +63,7 @@ export class EventLog {
         this.#binding('binding.removed', binding, { reason }),
       ),
       coldRoutes.events.on('changed', ({ userId, route }) => this.#coldRoute(userId, route)),
+      parts.trunks?.on('changed', (state) => this.#trunk(state)) ?? (() => undefined),
       parts.spikes?.on('spike', (spike) => this.#spike(spike)) ?? (() => undefined),
     ];
   }
@@ -123,6 +125,10 @@ export class EventLog {
       users: new Set(side.filter((user) => user !== undefined)),
       data: () => flipFor(call.id, flip),
     });
+  }
+
+  #trunk({ domain, ...said }: TrunkState): void {
+    this.#log({ name: 'trunk.changed', domain, users: new Set(), data: () => said });
   }
 
   /** A matter of money: not for users. */

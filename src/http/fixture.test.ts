@@ -52,6 +52,7 @@ export class ApiWorld {
       signalingConnected: () => true,
       mediaAlive: () => false,
       callEvents: world.core.events,
+      trunks: () => world.core.trunks.all(),
       unwritten: () => 0,
       unwrittenLost: () => 0,
       storeWritable: () => true,

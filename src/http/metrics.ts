@@ -1,9 +1,10 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Emitter } from '../base/index.ts';
 import type { BindingStore, DirectoryStore } from '../stores/index.ts';
-import type { CallEvents } from '../switch/index.ts';
+import type { CallEvents, TrunkState } from '../switch/index.ts';
 import { countCalls } from './call-metrics.ts';
 import { countFlips } from './flip-metrics.ts';
+import { watchTrunks } from './trunk-metrics.ts';
 
 /** Where the figures come from; each is asked when somebody looks. */
 export type MetricSources = {
@@ -14,6 +15,7 @@ export type MetricSources = {
   readonly signalingConnected: () => boolean;
   readonly mediaAlive: () => boolean;
   readonly callEvents: Emitter<CallEvents>;
+  readonly trunks: () => readonly TrunkState[];
   /** Call records and audit entries that wait to be written, and that were lost waiting. */
   readonly unwritten: () => number;
   readonly unwrittenLost: () => number;
@@ -57,6 +59,7 @@ export class Metrics {
     );
     const { invitesShed } = sources;
     if (invitesShed !== undefined) this.#shed(invitesShed);
+    watchTrunks(this.registry, sources.trunks);
     const changes = new Counter({
       name: 'flipswitch_binding_changes_total',
       help: 'Registrations added, refreshed and removed, the last with the reason',

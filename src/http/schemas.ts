@@ -1,5 +1,6 @@
 /** The JSON Schemas of the API: what requests are checked against, and what `openapi.json` says. */
 import { ruleComponents } from './rule-schemas.ts';
+import { trunkComponents } from './trunk-schemas.ts';
 
 const extensionPattern = '^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$';
 
@@ -83,6 +84,7 @@ const call = {
     state: { type: 'string', enum: ['ringing', 'talking', 'held', 'ended'] },
     from: text,
     to: text,
+    number: { type: 'string', description: 'The public number that was dialled, where it was one' },
     users: { type: 'array', items: text, description: 'Extensions of the users whose call it is' },
     startedAt: time,
     ringingAt: time,
@@ -162,6 +164,7 @@ const user = {
   properties: {
     extension,
     name,
+    number: { type: 'string', description: 'The public number that is shown when the user calls outside' },
     callCodes: { ...flag, description: 'Whether codes pressed in a call are looked for' },
     role,
     hasPin: flag,
@@ -260,6 +263,7 @@ export const components: Readonly<Record<string, object>> = {
   Session: session,
   AuditEntry: audit,
   ...ruleComponents,
+  ...trunkComponents,
   Problem: problemSchema,
 };
 

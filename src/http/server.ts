@@ -174,6 +174,7 @@ function parts(options: HttpOptions) {
   const told = options.spikes === undefined ? {} : { spikes: options.spikes };
   const log = new EventLog({
     calls: product.events,
+    trunks: product.trunks.events,
     bindings,
     coldRoutes,
     directory,

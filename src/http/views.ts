@@ -62,6 +62,7 @@ export const auditFor = ({ domain: _domain, ...entry }: AuditEntry): object => e
 export const userFor = (user: User, devices: readonly Device[]): object => ({
   extension: user.extension,
   name: user.name,
+  ...(user.number === undefined ? {} : { number: user.number }),
   callCodes: user.callCodes ?? true,
   role: user.role ?? 'user',
   hasPin: user.pin !== undefined,

@@ -81,6 +81,7 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     signalingConnected: connected,
     mediaAlive: () => media.alive,
     callEvents: product.events,
+    trunks: () => product.trunks.all(),
     unwritten: kept.waiting,
     unwrittenLost: kept.lost,
     ...(signaling === undefined ? {} : { invitesShed: async () => (await signaling.stats()).invitesShed }),

@@ -1,6 +1,7 @@
-import { splitHostPort, type Config, type UserConfig } from '../config/index.ts';
+import type { Config, UserConfig } from '../config/index.ts';
 import type { DirectorySeed } from '../switch/directory/index.ts';
 import type { SwitchSettings } from '../switch/index.ts';
+import { readGateway } from '../switch/trunks/index.ts';
 
 /** Passwords are turned into what is kept of them at once, and nothing holds on to the configuration's own lists. */
 export type Settings = Omit<Config, 'users' | 'groups' | 'trunks'>;
@@ -14,15 +15,11 @@ export function seedOf(config: Config, users: readonly UserConfig[]): DirectoryS
     groups: config.groups,
     trunks: config.trunks.map(({ more, ...trunk }) => ({
       ...trunk,
-      ...gatewayOf(trunk.host),
-      ...(more === undefined ? {} : { more: more.map(gatewayOf) }),
+      ...readGateway(trunk.host),
+      ...(more === undefined ? {} : { more: more.map(readGateway) }),
     })),
   };
 }
-
-/** `host:port`, or a host whose port is left to DNS. */
-const gatewayOf = (text: string) =>
-  /:\d+$/.test(text.replace(/^\[.*\]/, '')) ? splitHostPort(text) : { host: text.replaceAll(/[[\]]/g, '') };
 
 /** The switch's part of the configuration. */
 export function switchSettings(settings: Settings): SwitchSettings {

@@ -6,11 +6,13 @@ import type { ApiParts } from '../api-parts.ts';
 import { Refused } from '../problem.ts';
 import { body, fields, list, nothing, one, params, problems } from '../schemas.ts';
 import { deviceFor, userFor } from '../views.ts';
+import { nullableNumber } from '../trunk-schemas.ts';
 import { needAdministrator } from '../who.ts';
 
 type Ext = { readonly ext: string };
 type UserBody = {
   readonly name: string;
+  readonly number?: string | null;
   readonly callCodes?: boolean;
   readonly role?: 'user' | 'supervisor';
   readonly pin?: string | null;
@@ -25,26 +27,37 @@ function visibleUser(directory: DirectoryStore, extension: string, asker: Asker)
   return user;
 }
 
+/** What is said now, what was there when nothing is said, and nothing for null. */
+const laidOver = <T>(said: T | null | undefined, before: T | undefined): T | undefined =>
+  said === undefined ? before : (said ?? undefined);
+
 /** A user with what the request says laid over; a secret that it does not mention stays as it is. */
 function changedUser(
   { random }: ApiParts,
   before: Pick<User, 'id' | 'domain' | 'extension'>,
   said: UserBody,
 ): User {
-  const { pin: oldPin, credentials: oldCredentials, role: oldRole = 'user', ...rest } = before as User;
+  const {
+    pin: oldPin,
+    credentials: oldCredentials,
+    role: oldRole,
+    number: oldNumber,
+    ...rest
+  } = before as User;
   const role = said.role ?? oldRole;
-  const pin = said.pin === undefined ? oldPin : said.pin === null ? undefined : hashPin(said.pin, random);
-  const credentials =
-    said.password === undefined
-      ? oldCredentials
-      : said.password === null
-        ? undefined
-        : credentialsFor(rest.extension, rest.domain, said.password);
+  const number = laidOver(said.number, oldNumber);
+  const pin = laidOver(typeof said.pin === 'string' ? hashPin(said.pin, random) : said.pin, oldPin);
+  const { password } = said;
+  const credentials = laidOver(
+    typeof password === 'string' ? credentialsFor(rest.extension, rest.domain, password) : password,
+    oldCredentials,
+  );
   return {
     ...rest,
     name: said.name,
     callCodes: said.callCodes ?? rest.callCodes ?? true,
-    ...(role === 'user' ? {} : { role }),
+    ...(role === 'supervisor' ? { role } : {}),
+    ...(number === undefined ? {} : { number }),
     ...(pin === undefined ? {} : { pin }),
     ...(credentials === undefined ? {} : { credentials }),
   };
@@ -54,6 +67,7 @@ const tags = ['users'];
 
 const userFields = {
   name: fields.name,
+  number: nullableNumber,
   callCodes: fields.flag,
   role: fields.role,
   pin: fields.nullablePin,

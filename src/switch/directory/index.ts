@@ -2,6 +2,7 @@ export { credentialsFor, digestHash, type DigestAlgorithm } from './credentials.
 export { domainOfHost, isBareAddress } from './domains.ts';
 export { hashPin, pinMatches } from './pin.ts';
 export {
+  keptInbound,
   seedDirectory,
   type DeviceSeed,
   type DirectorySeed,

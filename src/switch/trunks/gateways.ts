@@ -25,6 +25,12 @@ export const gatewayName = ({ host, port }: Gateway): string => {
   return port === undefined ? literal : `${literal}:${port}`;
 };
 
+/** `host`, `host:port`, `[2001:db8::1]:5060`, taken apart; brackets go. */
+export function readGateway(text: string): Gateway {
+  const [, six, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return { host: six ?? plain ?? text, ...(port === undefined ? {} : { port: Number(port) }) };
+}
+
 const mark = (trunk: Trunk, gateway: Gateway): string => `${trunk.id} ${gatewayName(gateway)}`;
 
 type Kept = { readonly state: GatewayState; readonly until: number };

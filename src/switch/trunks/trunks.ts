@@ -39,6 +39,7 @@ export interface TrunkStates {
   /** A registration or a gateway has changed its state. */
   readonly events: Emitter<TrunkEvents>;
   state(domain: string, name: string): TrunkState | undefined;
+  all(): readonly TrunkState[];
 }
 
 /** How long carriers are given to take a registration away when the switch stops. */
@@ -85,6 +86,14 @@ export class Trunks implements TrunkStates {
         ...this.gateways.state(trunk, gateway),
       })),
     };
+  }
+
+  all(): readonly TrunkState[] {
+    const { directory } = this.#parts;
+    return directory
+      .domains()
+      .flatMap(({ name }) => directory.trunks(name))
+      .flatMap(({ domain, name }) => this.state(domain, name) ?? []);
   }
 
   /** Takes our registrations away, and asks nobody any more; resolves when the carriers know, or have had their time. */

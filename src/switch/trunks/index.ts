@@ -1,0 +1,1 @@
+export { gatewayName, gatewaysOf, readGateway } from './gateways.ts';
