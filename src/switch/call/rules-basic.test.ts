@@ -13,7 +13,7 @@ import {
   unanswered,
 } from './rules-kit.test.ts';
 
-describe('rules in calls', () => {
+describe('rules in calls: each kind that there is (S2-47)', () => {
   let office: Office;
   beforeEach(async () => {
     office = await Office.open();
@@ -233,10 +233,31 @@ describe('rules in calls', () => {
     assert.deepEqual(office.sent.slice(3), ['2001', '2002', '2003']);
     await office.pass(10);
     assert.deepEqual(office.sent.slice(6), ['3001']);
-    assert.match(office.decisions(), /own mailbox: there is none yet; instead 300/);
+    assert.match(office.decisions(), /mailbox of 100: there is none yet; instead 300/);
     office.at('3001').answer();
     await settle();
     assert.equal(caller.final?.status, 200);
+  });
+
+  it('S2-24 S2-25 S2-26 S2-51 own mailbox, the target’s, a central one: until there are, whose is meant is told', async () => {
+    await office.close();
+    office = await Office.open({ settings: routingSettings({ mailboxFallback: '300' }) });
+    await office.addUser('300', '3001');
+    await office.addUser('700');
+    const of = ['own', 'target', { extension: '700' }] as const;
+    const meant = ['+4930555100', '200', '700'];
+    for (const [i, box] of of.entries()) {
+      await office.rules('100', [
+        rule([], forward('200', { seconds: 5 })),
+        rule([after('no-answer')], { kind: 'mailbox', of: box }),
+      ]);
+      const caller = await office.customer();
+      await office.pass(5);
+      const diversion = office.at('3001').invitation.headers['Diversion'] ?? '';
+      assert.ok(diversion.startsWith(`<sip:${meant[i]}@pbx.test>;reason=no-answer;`), diversion);
+      caller.cancel();
+      await settle();
+    }
   });
 
   it('busy by rule is 486, and a mailbox without fallback too; the trace says which', async () => {

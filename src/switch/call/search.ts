@@ -42,6 +42,8 @@ export class Search {
   #steps = 0;
   /** The public number that was called last: by it, others are told of who forwards. */
   #number: string | undefined;
+  /** Whom a rule forwarded to last. */
+  #forwardedTo: string | undefined;
 
   constructor(parts: SearchParts, seeking: Seeking) {
     const { call, rungAs, maxForwards, incoming } = seeking;
@@ -151,16 +153,24 @@ export class Search {
   #forward({ to, trunk, seconds }: ActionOf<'forward'>, manner: Manner): Promise<Came> {
     const place = this.#ringing.placeOf(to, manner, trunk);
     const kind = place.kind === 'outside' ? 'outside' : 'inside';
+    this.#forwardedTo = to;
     this.#call.decide({ text: `forwarded to ${to}, ${kind}`, forward: { to, kind } });
     return this.#visit(place, within(manner, seconds));
   }
 
+  /**
+   * There are no mailboxes yet: the call goes to what the configuration names instead. If that is a mailbox system of its
+   * own, it knows by Diversion whose mailbox is meant, as such systems do.
+   */
   async #mailbox({ of }: ActionOf<'mailbox'>, manner: Manner): Promise<Came> {
     const { mailboxFallback } = this.#parts.settings.routing;
-    const whose = typeof of === 'object' ? `mailbox of ${of.extension}` : `${of} mailbox`;
-    this.#call.decide({ text: `${whose}: there is none yet; instead ${mailboxFallback}` });
+    const whose = typeof of === 'object' ? of.extension : of === 'target' ? this.#forwardedTo : undefined;
+    const named = whose ?? (manner.by === undefined ? '' : this.#parts.rules.nameOf(manner.by));
+    this.#call.decide({ text: `mailbox of ${named}: there is none yet; instead ${mailboxFallback}` });
     if (mailboxFallback === 'busy') return { kind: 'told', refusal: refusalOf('busy') };
-    const came = await this.#visit(this.#ringing.placeOf(mailboxFallback, manner), manner);
+    const hop: Hop = { number: named, domain: this.#call.domain, result: manner.hops.at(-1)?.result };
+    const meant = whose === undefined ? manner : { ...manner, hops: [...manner.hops, hop] };
+    const came = await this.#visit(this.#ringing.placeOf(mailboxFallback, meant), meant);
     // The end of the way, whatever it comes to.
     return came.kind === 'lost' ? { kind: 'told', refusal: refusalOf(came.result) } : came;
   }
