@@ -76,6 +76,8 @@ export type CallRecord = {
   /** Who called whom, as it was dialled: numbers or extensions. */
   readonly from: string;
   readonly to: string;
+  /** The public number that was dialled, where it was one; `to` is whom it leads to. */
+  readonly number?: string;
   /** The extension of the user it belongs to: the called one, or the calling one where the called one is outside. */
   readonly user?: string;
   /** The users who spoke for each side in the end: a flip leaves them as they are, a transfer changes them. */

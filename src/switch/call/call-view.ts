@@ -50,6 +50,8 @@ export type CallView = {
   readonly state: 'ringing' | 'talking' | 'held' | 'ended';
   readonly from: string;
   readonly to: string;
+  /** The public number that was dialled, where it was one. */
+  readonly number?: string;
   /** The users whose call it is. */
   readonly users: readonly string[];
   readonly startedAt: number;

@@ -83,6 +83,8 @@ export class Call {
   /** Every leg that it ever had, in order. */
   readonly legs: Leg[] = [];
   readonly flips: FlipView[] = [];
+  /** The public number that it was dialled to, where it was one. */
+  number: string | undefined;
   readonly decisions: string[] = [];
   readonly trace: TraceEntry[] = [];
   /** What is to be done when it is over. */
@@ -254,6 +256,7 @@ export class Call {
       to: this.callee.identity.number,
       users: [...this.users()],
       startedAt: this.startedAt,
+      ...optional('number', this.number),
       ...optional('ringingAt', this.#ringingAt),
       ...optional('answeredAt', this.#answeredAt),
       ...optional('endedAt', this.#endedAt),

@@ -171,6 +171,7 @@ function route(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   const who = { caller: identityOf(caller, asksPrivacy(incoming)), callee: dialledTo.callee };
   const call = new Call(parts.context, who, parts.calls);
   attempt.call = call;
+  if (place.kind === 'number') call.number = place.number.number;
   call.isMeantFor(dialledTo.meantFor);
   const leg = call.newLeg(call.caller, caller, incoming);
   if (leg.sdp === '') leg.sdp = placeholderOffer;

@@ -34,6 +34,7 @@ export function callRecord(
     userIds,
     users: userIds.map((id) => extension(id) ?? id),
     startedAt: view.startedAt,
+    ...optional('number', view.number),
     ...optional('ringingAt', ringingAt),
     ...optional('answeredAt', answeredAt),
     endedAt,

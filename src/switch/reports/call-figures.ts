@@ -133,7 +133,7 @@ export class CallReport {
     const { domain, to } = record;
     if (by === 'total') return 'total';
     if (by === 'group') return directory.group(domain, to) === undefined ? undefined : to;
-    if (by === 'number') return directory.number(domain, to) === undefined ? undefined : to;
+    if (by === 'number') return record.number;
     return this.#timeOf(record);
   }
 

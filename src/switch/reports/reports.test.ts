@@ -99,7 +99,7 @@ describe('reports on calls', () => {
     call(monday, [{ ...desk, answeredAt: 4000 }, mobile]),
     call(monday + hour, [desk, mobile]),
     call(monday + day, [desk, { ...bob, answeredAt: 8000 }], { to: '500' }),
-    call(monday + day + hour, [{ ...bob, answeredAt: 2000 }], { to: '+15550100' }),
+    call(monday + day + hour, [{ ...bob, answeredAt: 2000 }], { to: '200', number: '+15550100' }),
     // Nobody's phone was there.
     call(monday + 2 * day, [], { callee: '100' }),
     // Outwards: how that was answered says nothing of us.
