@@ -1,6 +1,6 @@
 /**
  * Calls that are held: memory and idle CPU for each, and how a new call fares beside them. The whole product, digest and
- * media anchored, no RTP sent; each phone asks for a session timer, as phones do.
+ * media anchored; both sides hold, so that nobody sends audio.
  *
  * npm run bench -- held [--calls 1000,5000,10000] [--rate 100] [--seconds 10] [--settle 35] [--json FILE]
  *
@@ -73,15 +73,20 @@ const measure = async (wanted: number): Promise<Row> => {
   const lab = new Lab();
   try {
     const answerPort = await freePort();
-    const subject = await productSubject(lab, answerPort, { mediaPorts: [10_000, 59_998] });
+    const subject = await productSubject(lab, answerPort, {
+      mediaPorts: [10_000, 59_998],
+      // Calls are on hold from both sides, without music.
+      config: { features: { hold: { music: 'none' } } },
+    });
     const { running } = subject.product;
-    const answerer = await sipp({ scenario: 'answer', target: subject.target, port: answerPort });
+    const answerer = await sipp({ scenario: 'answer-held', target: subject.target, port: answerPort });
     await trial(subject, rate, 3);
     await pause(settleMs);
     const before = await memory(running);
     const holdMs = (count / rate) * 1000 + settleMs + 4 * quietMs + seconds * 3000;
     const holder = await sipp({
       ...subject.caller,
+      scenario: 'call-held',
       target: subject.target,
       port: await freePort(),
       rate,
