@@ -115,7 +115,7 @@ describe('registrar on a drachtio-srf connection', () => {
     const connection = await connect({ host: '127.0.0.1', port, secret: 's' }, true, silentLogger);
     const { srf, connected, listeners } = connection;
     const parts = createRegistrar(config, new MemoryDirectoryStore(), silentLogger);
-    await seedDirectory(parts.directory, seedOf(config, config.users), systemRandom);
+    await seedDirectory(parts.directory, seedOf(config), systemRandom);
     const close = serveRegistrar(srf, config, parts);
     assert.ok(connected());
     assert.deepEqual(listeners(), [

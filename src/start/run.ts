@@ -129,12 +129,12 @@ const bracketed = (address: string) => (address.includes(':') ? `[${address}]` :
 export async function run(config: Config): Promise<Running> {
   const folder = openDataFolder(config.data);
   const demo = config.users.length > 0 ? undefined : demoUsers(folder, random);
-  const { users, groups: _groups, trunks: _trunks, ...settings } = config;
+  const { users: _users, groups: _groups, trunks: _trunks, ...settings } = config;
   const log = createLogger(settings.log);
   const token = settings.http.adminToken ?? adminToken(folder, random).token;
   await preflight(settings);
   const opened = new Opened();
-  const stores = await openStores(config, seedOf(config, demo?.users ?? users), opened, log);
+  const stores = await openStores(config, seedOf(config, demo?.users), opened, log);
   const { directory, coldRoutes, routing } = stores;
   const registrar = createRegistrar(settings, directory, log.child({ part: 'registrar' }));
   await keepBindings({ folder: folder.path, settings }, registrar, opened, log);

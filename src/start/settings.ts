@@ -6,12 +6,13 @@ import { readGateway } from '../switch/trunks/index.ts';
 /** Passwords are turned into what is kept of them at once, and nothing holds on to the configuration's own lists. */
 export type Settings = Omit<Config, 'users' | 'groups' | 'trunks'>;
 
-/** What the configuration says about who there is. */
-export function seedOf(config: Config, users: readonly UserConfig[]): DirectorySeed {
+/** What the configuration says about who there is; `demo` are there when it names no users. */
+export function seedOf(config: Config, demo?: readonly UserConfig[]): DirectorySeed {
   return {
     domain: config.domain,
     aliases: config.domainAliases,
-    users,
+    users: demo ?? config.users,
+    demo: demo !== undefined,
     groups: config.groups,
     trunks: config.trunks.map(({ more, ...trunk }) => ({
       ...trunk,

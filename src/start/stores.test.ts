@@ -87,7 +87,11 @@ function suite(storeOf: () => Promise<{ engine: 'sqlite' } | { engine: 'postgres
     assert.deepEqual(known(third).length, 9);
     const fourth = await start(empty);
     assert.deepEqual(known(fourth).length, 9, 'a file without anybody removes nobody');
+    const demo = { extension: '700', name: 'Demo', devices: [] };
+    const withDemo = await start({ ...empty, users: [demo], demo: true });
+    assert.deepEqual(known(withDemo).length, 9, 'nor do demo users');
     const fifth = await start({ ...empty, users: [ben] });
+    assert.equal(fifth.directory.resolve(domain, '700'), undefined);
     assert.deepEqual(known(fifth), ['200', '2001', '300']);
   });
 

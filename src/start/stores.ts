@@ -138,7 +138,7 @@ async function lay(seed: DirectorySeed, { kept, directory }: KeptStores, log: Lo
   try {
     const after = await kept.together(() => seedDirectory(directory, seed, random, before));
     const text = JSON.stringify(after);
-    if (after !== undefined && text !== note) await kept.putNote(laidOverNote, text);
+    if (text !== note) await kept.putNote(laidOverNote, text);
   } finally {
     off();
   }

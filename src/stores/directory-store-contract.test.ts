@@ -104,6 +104,19 @@ export function directoryStoreContract(name: string, make: () => Promise<Directo
       assert.equal(store.devicesOf('user-100').length, 2);
     });
 
+    it('removes a domain when nothing is in it any more', async () => {
+      await assert.rejects(store.removeDomain('pbx.test'), DirectoryConflict);
+      assert.equal(store.domain('sip.pbx.test')?.name, 'pbx.test');
+      await store.removeUser('user-100');
+      await store.removeUser('user-200');
+      await store.removeDomain('pbx.test');
+      assert.equal(store.domain('pbx.test'), undefined);
+      assert.equal(store.domain('sip.pbx.test'), undefined);
+      await store.putDomain({ name: 'other.test', aliases: ['pbx.test'] });
+      assert.equal(store.domain('pbx.test')?.name, 'other.test');
+      await store.removeDomain('nowhere.test');
+    });
+
     it('removes a user with the devices', async () => {
       await store.removeUser('user-100');
       assert.equal(store.resolve('pbx.test', '100'), undefined);

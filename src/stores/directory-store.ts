@@ -127,6 +127,8 @@ export interface DirectoryStore {
   putGroup(group: Group): Promise<void>;
   putNumber(number: Number): Promise<void>;
   putTrunk(trunk: Trunk): Promise<void>;
+  /** Refused as long as there is anybody or anything in it. */
+  removeDomain(name: string): Promise<void>;
   removeUser(id: string): Promise<void>;
   removeDevice(id: string): Promise<void>;
   removeGroup(id: string): Promise<void>;

@@ -220,6 +220,20 @@ export class MemoryDirectoryStore implements DirectoryStore {
     });
   }
 
+  removeDomain(name: string): Promise<void> {
+    return this.#through.change(() => {
+      const before = this.#domains.get(name);
+      if (before === undefined) return nothing;
+      const left = [this.users(name), this.groups(name), this.numbers(name), this.trunks(name)];
+      if (left.some((records) => records.length > 0))
+        throw new DirectoryConflict(`the domain ${name} is not empty`);
+      return this.#done([{ kind: 'domain', before, after: undefined }], () => {
+        for (const host of [name, ...before.aliases]) this.#hosts.delete(host);
+        this.#domains.delete(name);
+      });
+    });
+  }
+
   removeUser(id: string): Promise<void> {
     return this.#through.change(() => {
       const user = this.#users.get(id);

@@ -85,6 +85,22 @@ describe('directory seed', () => {
     );
   });
 
+  it('moves to another domain, whose alias the old one becomes; who the API made there keeps it alive', async () => {
+    const directory = new MemoryDirectoryStore();
+    const first = await seedDirectory(directory, seed, systemRandom);
+    const renamed = { ...seed, domain: 'new.test', aliases: ['pbx.test'] };
+    const second = await seedDirectory(directory, renamed, systemRandom, first);
+    assert.equal(directory.domain('pbx.test')?.name, 'new.test');
+    assert.equal(directory.users('new.test').length, 2);
+    assert.deepEqual(directory.users('pbx.test'), []);
+    await directory.putUser({ id: 'made', domain: 'new.test', extension: '900', name: 'Made' });
+    await seedDirectory(directory, { ...seed, domain: 'third.test' }, systemRandom, second);
+    assert.deepEqual(
+      directory.users('new.test').map(({ extension }) => extension),
+      ['900'],
+    );
+  });
+
   it('gives and takes away what a user may do, as the file says', async () => {
     const directory = new MemoryDirectoryStore();
     const withRights = (rights: object): DirectorySeed => ({

@@ -54,6 +54,8 @@ export type DirectorySeed = {
   readonly users: readonly UserSeed[];
   readonly groups: readonly GroupSeed[];
   readonly trunks: readonly TrunkSeed[];
+  /** They are there because the file names nobody: nobody is removed for them. */
+  readonly demo?: boolean;
 };
 
 const idOf = (domain: string, extension: string) => `${extension}@${domain}`;
@@ -70,7 +72,7 @@ export type LaidOver = {
 
 /**
  * Lays a seed over the directory: what it names is put or replaced, and what the seed before it named and it does not is
- * removed; everything else stays. A seed that names nobody and nothing removes nothing. Records that are already so are
+ * removed; everything else stays. A seed that names nobody and nothing, and one of demo users, removes nothing. Records that are already so are
  * not written again. Yields what `before` is the next time. Rejects with `DirectoryConflict`, naming the record, when the
  * seed contradicts itself or what is there.
  */
@@ -79,18 +81,33 @@ export async function seedDirectory(
   seed: DirectorySeed,
   random: Random,
   before?: LaidOver,
-): Promise<LaidOver | undefined> {
+): Promise<LaidOver> {
   const { domain, aliases } = seed;
+  const removes = seed.users.length + seed.groups.length + seed.trunks.length > 0 && seed.demo !== true;
+  if (removes && before !== undefined && before.domain !== domain) await leaveDomain(directory, seed, before);
   const there = directory.domains().find(({ name }) => name === domain);
   if (!isDeepStrictEqual(there?.aliases, aliases)) await directory.putDomain({ name: domain, aliases });
   refuseTwice(seed);
-  if (seed.users.length + seed.groups.length + seed.trunks.length === 0) return before;
-  if (before !== undefined) await removeMissing(directory, seed, before);
+  if (removes && before !== undefined) await removeMissing(directory, seed, before);
   for (const user of seed.users) await seedUser(directory, domain, user, random);
   for (const group of seed.groups) await seedGroup(directory, domain, group);
   for (const trunk of seed.trunks) await seedTrunk(directory, domain, trunk);
-  return laidOver(directory, seed);
+  const now = laidOver(directory, seed);
+  return removes || before === undefined ? now : both(before, now);
 }
+
+/** Nobody was removed, and whoever was there before still comes from a file. */
+const both = (before: LaidOver, now: LaidOver): LaidOver =>
+  before.domain === now.domain
+    ? {
+        domain: now.domain,
+        users: [...new Set([...before.users, ...now.users])],
+        devices: [...new Set([...before.devices, ...now.devices])],
+        groups: [...new Set([...before.groups, ...now.groups])],
+        trunks: [...new Set([...before.trunks, ...now.trunks])],
+        numbers: [...new Set([...before.numbers, ...now.numbers])],
+      }
+    : before;
 
 /** What the seed names, as it is in the directory now. */
 function laidOver(directory: DirectoryStore, { domain, users, groups, trunks }: DirectorySeed): LaidOver {
@@ -103,6 +120,21 @@ function laidOver(directory: DirectoryStore, { domain, users, groups, trunks }: 
     trunks: trunks.flatMap(({ name }) => directory.trunk(domain, name)?.id ?? []),
     numbers: trunks.flatMap(({ numbers }) => Object.keys(numbers)),
   };
+}
+
+/**
+ * The domain has another name now, and the old one may become an alias of it. Passwords are kept for one domain only, so
+ * whoever the API made in the old one cannot come along, and keeps it alive.
+ */
+async function leaveDomain(directory: DirectoryStore, seed: DirectorySeed, before: LaidOver): Promise<void> {
+  await removeMissing(directory, seed, before);
+  const { domain } = before;
+  const left =
+    directory.users(domain).length +
+    directory.groups(domain).length +
+    directory.numbers(domain).length +
+    directory.trunks(domain).length;
+  if (left === 0) await directory.removeDomain(domain);
 }
 
 /** Who is gone from the file must not go on registering. */
