@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { backup } from './backup.ts';
 import type { ApiClient, Json } from './client.ts';
+import { ruleCommands } from './rule-commands.ts';
 import { when, type Column } from './table.ts';
+import { trunkCommands } from './trunk-commands.ts';
 
 /** What a command yields: rows in columns, one thing, plain text, or nothing but that it was done. */
 export type Result =
@@ -302,4 +304,11 @@ const talked = ({ answeredAt, endedAt }: Json) =>
     ? `${Math.round((endedAt - answeredAt) / 1000)} s`
     : 'missed';
 
-export const commands: readonly Command[] = [...calls, ...directory, ...history, backup];
+export const commands: readonly Command[] = [
+  ...calls,
+  ...directory,
+  ...trunkCommands,
+  ...ruleCommands,
+  ...history,
+  backup,
+];

@@ -37,6 +37,11 @@ const texts = [
   'answered',
   'who',
   'what',
+  'ring',
+  'trunk',
+  'from',
+  'at',
+  'results',
 ];
 const flags = ['json', 'help', 'wait', 'csv'];
 const everywhere = new Set(['server', 'json']);

@@ -37,7 +37,8 @@ const keyOf = ({ kind, id }: RoutingOwner): string => `${kind}:${id}`;
 /** Ids of Mermaid are words; what is no letter or digit becomes its code. */
 const word = (text: string): string => text.replaceAll(/[^0-9A-Za-z]/g, (one) => `_${one.charCodeAt(0)}_`);
 const nodeOf = (owner: RoutingOwner): string => `${owner.kind}_${word(owner.id)}`;
-const label = (text: string): string => `"${text.replaceAll('"', '#quot;').replaceAll(/[\p{Cc}<>]/gu, ' ')}"`;
+const label = (text: string): string =>
+  `"${text.replaceAll('"', '#quot;').replaceAll(/[\p{Cc}\p{Cf}<>]/gu, ' ')}"`;
 
 function branch(parts: TreeParts, owner: RoutingOwner) {
   const root = nodeOf(owner);
