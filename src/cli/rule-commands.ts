@@ -50,15 +50,14 @@ const rung = (row: Json) =>
   inList(row['rings']).map(
     ({ to, registered }) => `${String(to)}${registered === false ? ' (not there)' : ''}`,
   );
-const reasons = (row: Json) =>
-  inList(row['looked'])
-    .map(({ rule, taken, why }) => {
-      const name = (rule as { readonly name: string } | undefined)?.name;
-      return name === undefined
-        ? String(why)
-        : `${name}${taken === true ? '' : ' not'} taken: ${String(why)}`;
-    })
-    .join('; ');
+const reasons = (row: Json) => {
+  const { why: last = '' } = row as { readonly why?: string };
+  const looked = inList(row['looked']).map(({ rule, taken, why }) => {
+    const name = (rule as { readonly name: string } | undefined)?.name;
+    return name === undefined ? String(why) : `${name}${taken === true ? '' : ' not'} taken: ${String(why)}`;
+  });
+  return [...looked, ...(last === '' ? [] : [last])].join('; ');
+};
 
 export const ruleCommands: readonly Command[] = [
   {
@@ -134,7 +133,7 @@ export const ruleCommands: readonly Command[] = [
           ['rule', (row) => (row['rule'] as Json | undefined)?.['name']],
           ['seconds', (row) => row['seconds']],
           ['comes to', (row) => row['result']],
-          ['why', (row) => [reasons(row), String(row['why'] ?? '')].filter((text) => text !== '').join('; ')],
+          ['why', reasons],
         ],
       };
     },
