@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Program, until, user } from './program.ts';
 
 describe('calls and the end of the process', function () {
@@ -57,5 +59,29 @@ describe('calls and the end of the process', function () {
     assert.ok(!program.log.includes('calls of an earlier process'));
     assert.deepEqual(await records(), kept);
     assert.deepEqual((await program.admin.get('/api/v1/calls')).body.items, []);
+  });
+
+  it('S1-27 the record of a call that ended while the database was locked survives kill -9', async () => {
+    const [ada, bob] = [
+      await program.phone('1001', { rtp: true }),
+      await program.phone('2001', { rtp: true }),
+    ];
+    const locked = new DatabaseSync(join(program.data, 'flipswitch.db'));
+    locked.exec('BEGIN EXCLUSIVE');
+    const call = await bob.invite('100');
+    const incoming = await ada.incoming();
+    await incoming.answer();
+    await call.answered();
+    await call.hangup();
+    await incoming.ended();
+    await until('it is said', () => program.log.includes('cannot be written; kept in memory'));
+    await program.kill();
+    locked.exec('COMMIT');
+    locked.close();
+    await program.start();
+    const records = async () => (await program.admin.get('/api/v1/records')).body.items;
+    await until('the record', async () => (await records()).length === 1);
+    const [record] = await records();
+    assert.deepEqual([record?.['from'], record?.['to'], record?.['endedBy']], ['200', '100', 'caller']);
   });
 });

@@ -48,6 +48,7 @@ export function openRecords(
       await records.add(batch);
       written.emit('records', batch);
     },
+    journalled: true,
     clock,
     log,
   });

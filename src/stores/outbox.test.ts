@@ -84,4 +84,19 @@ describe('outbox', () => {
     assert.ok(errors.includes('lost: never written'));
     assert.equal(clock.pending, 0);
   });
+
+  it('what is journalled is left to the next start, and is not called lost', async () => {
+    const log: Logger = { ...silentLogger, error: (_fields, message) => errors.push(message ?? '') };
+    const kept = new Outbox<number>({
+      what: 'numbers',
+      clock,
+      log,
+      journalled: true,
+      write: () => Promise.reject(new Error('database or disk is full')),
+    });
+    kept.put(1);
+    await kept.close();
+    assert.deepEqual(new Set(errors), new Set(['cannot be written; kept in memory']));
+    assert.equal(clock.pending, 0);
+  });
 });

@@ -9,6 +9,8 @@ export type OutboxOptions<T> = {
   readonly log: Logger;
   /** Waiting ones at most; beyond that the oldest are lost, and it is said. */
   readonly limit?: number;
+  /** What waits is written down elsewhere too, and the next process takes it from there. */
+  readonly journalled?: boolean;
   /** How long a write collects what comes meanwhile, and how long a failed one waits at first and at most. */
   readonly pauseMs?: number;
   readonly retryMs?: readonly [number, number];
@@ -65,11 +67,13 @@ export class Outbox<T> {
     }
   }
 
-  /** Stops trying; what still waits is lost, and it is said. */
+  /** Stops trying; what still waits is lost, unless it is journalled, and it is said. */
   async close(): Promise<void> {
     await this.flush();
-    const { log, what } = this.#options;
-    if (this.#waiting.length > 0) log.error({ what, count: this.#waiting.length }, 'lost: never written');
+    const { log, what, journalled = false } = this.#options;
+    const count = this.#waiting.length;
+    if (count > 0 && journalled) log.warn({ what, count }, 'not written yet: left to the next start');
+    else if (count > 0) log.error({ what, count }, 'lost: never written');
     this.#waiting.length = 0;
     this.#rest();
   }
