@@ -10,6 +10,7 @@ import { mediaRefusal } from '../call/media-session.ts';
 import { showOther } from '../call/show.ts';
 import { SipFailure, type Incoming, type Refusal } from '../call/signaling.ts';
 import { moved, swap } from '../call/swap.ts';
+import { uriParts } from '../registrar/index.ts';
 import { chooseCall, type Candidate } from './choose-call.ts';
 
 type DeviceEndpoint = Extract<Endpoint, { kind: 'device' }>;
@@ -48,7 +49,7 @@ export async function pull(
   return take(chosen, incoming, puller);
 }
 
-/** The devices that `*33EXT` means; all others of the user without EXT. */
+/** The devices that `*33EXT` means, by extension or by name; all others of the user without EXT. */
 function sourceOf(
   { directory }: PullParts,
   { user }: DeviceEndpoint,
@@ -56,10 +57,26 @@ function sourceOf(
 ): Refusal | { readonly only: ((endpoint: DeviceEndpoint) => boolean) | undefined } {
   if (from === '' || from === user.extension) return { only: undefined };
   const device = directory.device(user.domain, from);
-  if (device === undefined)
-    return directory.user(user.domain, from) === undefined ? refusals.noDevice : refusals.notYours;
-  if (device.userId !== user.id) return refusals.notYours;
-  return { only: (endpoint) => endpoint.device.id === device.id };
+  if (device !== undefined)
+    return device.userId === user.id
+      ? { only: (endpoint) => endpoint.device.id === device.id }
+      : refusals.notYours;
+  if (directory.user(user.domain, from) !== undefined) return refusals.notYours;
+  return isNumber(from) ? refusals.noDevice : { only: (endpoint) => isCalled(endpoint, from) };
+}
+
+const isNumber = (text: string): boolean => /^[+\d*#]*$/.test(text);
+
+const plain = (name: string): string => name.toLowerCase().replaceAll(/\s/g, '');
+
+/**
+ * Whether a device goes by that name. Phones that share their user's own extension have no other: theirs is what they call
+ * themselves (User-Agent), the user part of their contact, or their instance id.
+ */
+function isCalled({ device }: DeviceEndpoint, name: string): boolean {
+  const mark = device.id.slice(device.id.indexOf('#') + 1);
+  const shared = mark === device.id ? [] : [mark, uriParts(mark)?.user ?? ''];
+  return [device.name, ...shared].some((one) => plain(one) === plain(name));
 }
 
 /**
