@@ -44,6 +44,27 @@ describe('transfer by REFER (RFC 3515)', () => {
     assert.equal(kind(), 'push');
   });
 
+  it('S0-66 S3-09 to an outside number over a trunk, which a push refuses', async () => {
+    await world.directory.putTrunk({
+      id: 'lab',
+      domain: 'pbx.test',
+      name: 'lab',
+      host: '192.0.2.77',
+      port: 5060,
+      transport: 'udp',
+      register: false,
+    });
+    for (const digit of '*915550199#') await desk.send('INFO', digit, { 'Content-Type': 'application/dtmf' });
+    await settle();
+    assert.ok(!world.wasCalled('15550199'));
+    assert.equal((await refer('<sip:15550199@pbx.test>')).status, 202);
+    await settle();
+    const outside = world.at('15550199').answer();
+    await settle();
+    assert.deepEqual([notified().at(-1), desk.up, outside.up], ['SIP/2.0 200 OK', false, true]);
+    assert.deepEqual([kind(), far.dialog.up, far.dialog.reinvites], ['transfer', true, []]);
+  });
+
   it('a transfer that fails is told, and the two talk on', async () => {
     await refer('<sip:300@pbx.test>');
     await settle();
