@@ -1,7 +1,6 @@
 import { Kysely, type Dialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { migrationsFor, type Engine } from './migrations.ts';
-import { postgresDialect } from './postgres.ts';
 import type { Tables } from './schema.ts';
 import { sqliteDialect } from './sqlite.ts';
 import { WithoutNul } from './without-nul.ts';
@@ -18,10 +17,12 @@ export async function openDatabase(file: string): Promise<Database> {
  * Connects to PostgreSQL and brings the tables up to date. Rejects within seconds when it is not there. `lost` hears of
  * connections that break while nobody uses them.
  */
-export function connectDatabase(
+export async function connectDatabase(
   url: string,
   lost: (error: Error) => void = () => undefined,
 ): Promise<Database> {
+  // The client is loaded where it is wanted only: it would take a share of every start.
+  const { postgresDialect } = await import('./postgres.ts');
   return upToDate(postgresDialect(url, lost), 'postgresql');
 }
 

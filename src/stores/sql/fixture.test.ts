@@ -6,12 +6,15 @@ import { needPostgres, Postgres } from '../../testing/index.ts';
 import { connectDatabase, openDatabase, type Database } from './database.ts';
 import { openKept, type KeptStores } from './kept-stores.ts';
 
-/** Both engines, each for as long as its suite runs. `fresh` yields where an empty database is. */
+/** Both engines, each for as long as its suite runs. */
 export type Bench = {
   readonly engine: 'sqlite' | 'postgresql';
   readonly title: string;
   start(context: Mocha.Context): Promise<void>;
   close(): Promise<void>;
+  /** Where a database without any tables is. */
+  empty(): Promise<string>;
+  /** Where one with tables and nothing in them is, or will be. */
   fresh(): Promise<string>;
   open(where: string): Promise<Database>;
 };
@@ -24,6 +27,7 @@ function sqlite(): Bench {
     title: 'SQLite',
     start: async () => void (folder = mkdtempSync(join(tmpdir(), 'stores-'))),
     close: async () => rmSync(folder, { recursive: true, force: true }),
+    empty: async () => join(folder, `${++files}.db`),
     fresh: async () => join(folder, `${++files}.db`),
     open: openDatabase,
   };
@@ -42,6 +46,7 @@ function postgresql(): Bench {
       await (await connectDatabase(await server.create())).destroy();
     },
     close: async () => server?.close(),
+    empty: async () => (await server?.create()) ?? '',
     fresh: async () => (await server?.create('test1')) ?? '',
     open: (url) => connectDatabase(url),
   };
