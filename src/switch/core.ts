@@ -76,7 +76,7 @@ export function createCore(parts: CoreParts): Core {
     ask: (call, leg) => confirms.ask(call, leg),
     accepting: () => accepting,
     authenticate: parts.authenticate,
-    features: onInvite({ calls, directory, coldRoutes, settings, context, routing: parts.routing }),
+    features: onInvite({ calls, directory, coldRoutes, settings, context, rules }),
   });
   watchBindings(bindings, calls, rings);
   return {

@@ -1,14 +1,14 @@
-import type { RoutingStore } from '../../stores/index.ts';
 import type { Step, WayInParts } from '../call/way-in.ts';
 import type { Refusal } from '../call/signaling.ts';
 import { parseCode, type DialledCode } from './codes.ts';
 import { dialColdRoute } from './cold-route.ts';
+import type { CallRouting } from '../routing/call-routing.ts';
 import { dialProfile } from './profile.ts';
 import { grab, pull } from './pull.ts';
 import { replace } from './replaces.ts';
 
 type Parts = Pick<WayInParts, 'calls' | 'directory' | 'coldRoutes' | 'settings' | 'context'> & {
-  readonly routing: RoutingStore;
+  readonly rules: CallRouting;
 };
 
 const profileCodes: ReadonlySet<string> = new Set(['profile', 'doNotDisturb', 'disturb']);
@@ -41,6 +41,6 @@ function dialled(
   const { directory, coldRoutes, context } = parts;
   const { clock, log } = context;
   if (profileCodes.has(code.feature))
-    return dialProfile({ routing: parts.routing, context, log }, code, incoming, caller);
+    return dialProfile({ rules: parts.rules, context, log }, code, incoming, caller);
   return dialColdRoute({ directory, coldRoutes, context, clock, log }, code, incoming, caller);
 }

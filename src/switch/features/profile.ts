@@ -1,14 +1,14 @@
 import type { Logger } from '../../base/index.ts';
-import type { Routing, RoutingStore, User } from '../../stores/index.ts';
+import type { Routing } from '../../stores/index.ts';
 import type { CallContext } from '../call/call.ts';
 import { confirm } from '../call/confirm.ts';
 import type { Endpoint } from '../call/endpoint.ts';
 import type { Incoming, Refusal } from '../call/signaling.ts';
-import { profilesOf } from '../routing/call-routing.ts';
+import { profilesOf, type CallRouting } from '../routing/call-routing.ts';
 import type { DialledCode } from './codes.ts';
 
 export type ProfileParts = {
-  readonly routing: RoutingStore;
+  readonly rules: CallRouting;
   readonly context: CallContext;
   readonly log: Logger;
 };
@@ -37,26 +37,26 @@ function changed(before: Routing, { feature, argument }: DialledCode): Routing |
 
 /** Profile and do-not-disturb codes (S2-53): done, confirmed by a beep, and hung up; or refused without one. */
 export async function dialProfile(
-  { routing, context, log }: ProfileParts,
+  { rules, context, log }: ProfileParts,
   code: DialledCode,
   incoming: Incoming,
   { user, device }: Extract<Endpoint, { kind: 'device' }>,
 ): Promise<Refusal | undefined> {
   if (!device.trusted) return refusals.untrusted;
-  const next = changed(routingOf(routing, user), code);
+  const owner = { domain: user.domain, kind: 'user', id: user.id } as const;
+  const next = changed(rules.routing(owner), code);
   if ('status' in next) return next;
   return confirm(context, incoming, async () => {
     try {
-      await routing.putRouting(next);
+      // Rules that are saved at the same time stay what they have become.
+      await rules.change(owner, (now) => {
+        const after = changed(now, code);
+        return 'status' in after ? now : after;
+      });
       return undefined;
     } catch (error) {
       log.error({ error: String(error) }, 'profile not saved');
       return refusals.notSaved;
     }
   });
-}
-
-function routingOf(routing: RoutingStore, { domain, id }: User): Routing {
-  const owner = { domain, kind: 'user', id } as const;
-  return routing.routing(owner) ?? { owner, rules: [], profiles: [] };
 }
