@@ -7,7 +7,7 @@ import { Phone } from '../src/testing/phone.ts';
 import { needSipp, Sipp, type SippOptions } from '../src/testing/sipp.ts';
 import { domain, Product } from './product.ts';
 
-const scenario = (name: string) => resolve(import.meta.dirname, `sipp/carrier-${name}.xml`);
+const scenario = (name: string) => resolve(import.meta.dirname, `sipp/${name}.xml`);
 const number = '+15550100';
 const account = { username: 'account', password: 'secret of the trunk' };
 
@@ -65,7 +65,7 @@ describe('a carrier, played by SIPp, through the whole product', function () {
     });
 
   it('registers with digest, after a 423, and takes it away when the trunk goes', async () => {
-    const sipp = await carrier('registrar');
+    const sipp = await carrier('carrier-registrar');
     await trunk(sipp.port, { ...account, register: true });
     await stands(product, 'carrier', ({ registration }) => registration?.state === 'registered');
     await product.directory.removeTrunk('carrier');
@@ -73,8 +73,8 @@ describe('a carrier, played by SIPp, through the whole product', function () {
   });
 
   it('S2-43 a gateway out of order: the call goes on over the next one, which asks who calls', async () => {
-    const broken = await carrier('unavailable');
-    const gateway = await carrier('gateway');
+    const broken = await carrier('carrier-unavailable');
+    const gateway = await carrier('carrier-gateway');
     await trunk(broken.port, { ...account, more: [{ host: '127.0.0.1', port: gateway.port }] });
     const bob = await product.phone('2001', { rtp: false });
     const call = await bob.invite('+12125550199');
@@ -91,7 +91,7 @@ describe('a carrier, played by SIPp, through the whole product', function () {
     ada.behaviour.answers = true;
     const port = await freePort();
     await trunk(port, { country: 'US' });
-    const sipp = await carrier('call', { port, service: number, duration: 50 });
+    const sipp = await carrier('carrier-call', { port, service: number, duration: 50 });
     await sipp.succeeded();
     assert.equal(ada.rung.length, 1);
     assert.match(ada.rung[0]?.caller ?? '', /\+12125550123@pbx\.test/);
@@ -104,7 +104,7 @@ describe('a carrier, played by SIPp, through the whole product', function () {
     bob.behaviour.answers = true;
     const port = await freePort();
     await trunk(port);
-    const sipp = await carrier('call', { port, service: '+15550150', duration: 50 });
+    const sipp = await carrier('carrier-call', { port, service: '+15550150', duration: 50 });
     await sipp.succeeded();
     assert.equal(ada.rung.length, 1);
     await ada.rung[0]?.ended();
@@ -114,13 +114,13 @@ describe('a carrier, played by SIPp, through the whole product', function () {
     const port = await freePort();
     await trunk(port);
     for (const service of ['+15550199', '100', '*33', '+12125550199'])
-      await Sipp.run({ scenario: scenario('unknown-number'), target: target(), port, service });
+      await Sipp.run({ scenario: scenario('carrier-unknown-number'), target: target(), port, service });
   });
 
   it('a stranger is asked who it is, as phones are, whatever it calls', async () => {
     await trunk(await freePort());
     for (const service of [number, '+15550199'])
-      await Sipp.run({ scenario: scenario('stranger'), target: target(), service });
+      await Sipp.run({ scenario: scenario('carrier-stranger'), target: target(), service });
   });
 
   it('a carrier that must prove who it is', async () => {
@@ -133,8 +133,8 @@ describe('a carrier, played by SIPp, through the whole product', function () {
       ['their-name', `[authentication username=their-name password=${password}]`, domain, number],
     ];
     const run = (password: string) =>
-      carrier('call', {
-        scenario: resolve(import.meta.dirname, 'sipp/call.xml'),
+      carrier('carrier-call', {
+        scenario: scenario('call'),
         rows: rows(password),
         duration: 50,
       });
