@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Rule } from '../src/stores/index.ts';
+import type { Action, Rule } from '../src/stores/index.ts';
 import { Phone } from '../src/testing/phone.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { domain, Product, type ProductOptions } from './product.ts';
@@ -7,16 +7,22 @@ import { haveRtpengine, startRtpengine } from './rtpengine.ts';
 
 const mobile = '+491701234567';
 
-const toMobile: Rule = {
-  id: 'r1',
-  name: 'To the mobile',
+const rule = (id: string, then: Action): Rule => ({
+  id,
+  name: id,
   enabled: true,
   when: [],
   // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
-  then: { kind: 'forward', to: mobile, confirm: true },
+  then,
   changedAt: 0,
   changedBy: '100',
-};
+});
+
+/** To the mobile, and then to the desk phone. */
+const rules = [
+  rule('mobile', { kind: 'forward', to: mobile, confirm: true }),
+  rule('desk', { kind: 'ring', targets: [{ to: '1001' }], order: 'together', seconds: 20 }),
+];
 
 /** The notes of the question that is played to who answers. */
 const question = [523, 784];
@@ -47,7 +53,7 @@ for (const engine of ['embedded', 'rtpengine'] as const)
         register: false,
       });
       const owner = { domain, kind: 'user', id: product.directory.user(domain, '100')?.id ?? '' } as const;
-      await product.routing.putRouting({ owner, rules: [toMobile], profiles: [] });
+      await product.routing.putRouting({ owner, rules, profiles: [] });
       await product.routing.putPolicy({
         domain,
         mayForwardOutside: 'all',
@@ -91,10 +97,19 @@ for (const engine of ['embedded', 'rtpengine'] as const)
       await callee.ended();
     });
 
-    it('S2-28 with 2, by SIP INFO, it is let go, and the caller is told that nobody is there', async () => {
+    it('S2-28 with 2, by SIP INFO, it is let go, and the next one rings: the caller has missed nothing', async () => {
+      const desk = await product.phone('1001');
       await callee.info('2');
       await callee.ended();
-      await caller.received(480);
+      const next = await desk.incoming();
       assert.equal(caller.media.rtp.packets.length, 0);
+      await next.answer();
+      await caller.answered();
+      await caller.media.rtp.hears(10, '1001');
+      await next.media.rtp.hears(10, '2001');
+      const heard = caller.media.rtp.analyse();
+      assert.deepEqual(heard.speakers, ['1001']);
+      await caller.hangup();
+      await next.ended();
     });
   });
