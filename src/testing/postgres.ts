@@ -62,23 +62,22 @@ export class Postgres {
     if (bin === undefined) throw new Error(postgresMissing());
     const server = new Postgres(bin);
     try {
-      await server.#run('initdb', [
-        '-D',
-        join(server.folder, 'data'),
-        '--username=flipswitch',
-        '--auth=trust',
-        '--no-sync',
-        '--encoding=UTF8',
-        '--locale=C.UTF-8',
-        '--locale-provider=icu',
-        '--icu-locale=en-US',
-      ]);
+      // Servers before version 15 do not order by ICU.
+      await server
+        .#initialize(['--locale-provider=icu', '--icu-locale=en-US'])
+        .catch(() => server.#initialize([]));
       await server.resume();
       return server;
     } catch (error) {
       await server.close();
       throw error;
     }
+  }
+
+  async #initialize(ordering: readonly string[]): Promise<void> {
+    const data = join(this.folder, 'data');
+    const how = ['--username=flipswitch', '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C.UTF-8'];
+    await this.#run('initdb', ['-D', data, ...how, ...ordering]);
   }
 
   get pid(): number | undefined {
