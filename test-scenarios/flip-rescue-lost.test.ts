@@ -49,7 +49,8 @@ for (const [engine, media] of Object.entries({
     afterEach(() => product.close());
     const until = (holds: () => boolean, what: string) => far.media.rtp.until(holds, what, 10_000);
 
-    for (const protocol of ['tcp', 'ws'] as const)
+    // Which transport it was is all the same to the media engine.
+    for (const protocol of engine === 'rtpengine' ? (['ws'] as const) : (['tcp', 'ws'] as const))
       it(`S3-03 over ${protocol} and silent: the other party is kept, and the device has the call back when it is there again`, async () => {
         await begin(protocol);
         disappears();
