@@ -83,6 +83,18 @@ describe('Admission', () => {
     assert.ok(admission.limit > 100, `${admission.limit} a second`);
   });
 
+  it('is not moved by a stall of half a second where few come', () => {
+    const clock = new VirtualClock();
+    const admission = new Admission({ clock, targetMs: 50 });
+    for (let i = 0; i < 200; i++) {
+      clock.advance(50);
+      // Twenty a second; for ten of them nobody had time.
+      admission.late(i >= 100 && i < 110 ? 500 - (i - 100) * 50 : 1);
+      assert.ok(admission.admit(false), `number ${i}`);
+    }
+    assert.equal(admission.limit, Number.POSITIVE_INFINITY);
+  });
+
   it('lets what has begun go before what is new', () => {
     const clock = new VirtualClock();
     const admission = new Admission({ clock, targetMs: 50 });

@@ -14,6 +14,8 @@ export type AdmissionOptions = {
 
 /** Intervals without anything refused after which no limit is needed any more. */
 const calmIntervals = 10;
+/** Milliseconds after which an interval ends however little came. */
+const longestIntervalMs = 1000;
 /** How much more than is kept further on is let in: who keeps it finds out there what the limit is. */
 const excess = 1.1;
 /** The share by which the limit rises in an interval at most. */
@@ -49,7 +51,7 @@ export class Admission {
   #drainedAt = 0;
   #lastArrival: number;
 
-  constructor({ clock, targetMs, intervalMs = 100, floor = 10, fewest = 3 }: AdmissionOptions) {
+  constructor({ clock, targetMs, intervalMs = 100, floor = 10, fewest = 8 }: AdmissionOptions) {
     this.#clock = clock;
     this.#targetMs = targetMs;
     this.#intervalMs = intervalMs;
@@ -110,6 +112,9 @@ export class Admission {
     const now = this.#clock.now();
     const passed = now - this.#intervalAt;
     if (passed < this.#intervalMs) return;
+    // Where little comes, a longer time is judged: a short stall is nothing to refuse calls for.
+    const tooFew = this.#samples > 0 && this.#samples < this.#fewest && this.#least > this.#targetMs;
+    if (tooFew && passed < longestIntervalMs) return;
     // Nobody came for a while: whatever stood is gone.
     if (now - this.#lastArrival > this.#intervalMs * calmIntervals) this.#open();
     else this.#judge(now, passed);

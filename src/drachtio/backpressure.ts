@@ -42,7 +42,7 @@ export class Backpressure {
     this.#clock = clock;
     this.#lateMs = lateMs;
     this.#probe = probe;
-    this.#own = new Admission({ clock, targetMs: engineLateMs, fewest: 1, floor: 20 });
+    this.#own = new Admission({ clock, targetMs: engineLateMs, fewest: 3, floor: 20 });
   }
 
   /** INVITEs refused so far. */

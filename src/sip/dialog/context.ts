@@ -80,5 +80,16 @@ export const endDialog = (context: CoreContext, dialog: LiveDialog, cause: Dialo
   dialog.openAnswers.clear();
   dialog.heldBye?.drop();
   dialog.heldBye = undefined;
+  if (cause === 'bye-sent' || cause === 'bye-received') forgetInvite(dialog);
   context.handler.onDialogEnd?.(dialog, cause);
+};
+
+/**
+ * The INVITE whose only call is over need not wait out timer M: a 2xx that comes again now gets ACK and BYE, whoever it is
+ * from. A busy server would hold thousands of ended calls with all that belongs to them (RFC 6026 §7.2 keeps the
+ * transaction for forks; they are ended all the same).
+ */
+const forgetInvite = ({ peerAnswer }: LiveDialog): void => {
+  const outgoing = peerAnswer?.acknowledged === true ? peerAnswer.outgoing : undefined;
+  if (outgoing?.dialogs.every(({ state }) => state === 'terminated') === true) outgoing.client?.terminate();
 };
