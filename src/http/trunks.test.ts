@@ -85,6 +85,16 @@ describe('groups, numbers and trunks over the API', () => {
     assert.equal((await admin.post('/api/v1/numbers', { number: 'abc', target: '100' })).status, 400);
   });
 
+  it('nothing is given an emergency number', async () => {
+    const [extension, name] = ['112', 'Room 112'];
+    for (const [kind, said] of [
+      ['groups', { extension, name, members: [] }],
+      ['users', { extension, name }],
+      ['devices', { extension, name, user: '100', password: 'a long password' }],
+    ] as const)
+      assert.equal((await admin.post(`/api/v1/${kind}`, said)).status, 409, kind);
+  });
+
   const trunk = {
     name: 'carrier',
     host: 'sip.carrier.example',

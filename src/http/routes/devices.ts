@@ -3,6 +3,7 @@ import type { Device, DeviceKind } from '../../stores/index.ts';
 import { credentialsFor } from '../../switch/directory/index.ts';
 import type { Asker } from '../../switch/index.ts';
 import type { ApiParts } from '../api-parts.ts';
+import { refuseEmergency } from '../emergency.ts';
 import { Refused } from '../problem.ts';
 import { body, fields, list, nothing, one, params, problems } from '../schemas.ts';
 import { deviceFor } from '../views.ts';
@@ -111,6 +112,7 @@ function createDevice({ server, parts, show }: Changes): void {
       const { extension, name, kind = 'other', trusted = true, username = extension, password } = said;
       const owner = directory.user(domain, said.user);
       if (owner === undefined) throw new Refused(422, `There is no user ${said.user}`);
+      refuseEmergency(parts, extension);
       if (directory.resolve(domain, extension) !== undefined)
         throw new Refused(409, `Extension ${extension} is taken`);
       const credentials = credentialsFor(username, domain, password);

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Group } from '../../stores/index.ts';
 import type { ApiParts } from '../api-parts.ts';
+import { refuseEmergency } from '../emergency.ts';
 import { Refused } from '../problem.ts';
 import { fields } from '../schemas.ts';
 import { groupFields } from '../trunk-schemas.ts';
@@ -8,12 +9,11 @@ import { keptThings, type Wanted } from './kept-things.ts';
 
 type Said = Pick<Group, 'name' | 'members'> & Partial<Pick<Group, 'ring' | 'memberSeconds'>>;
 
-function settled(
-  { directory, random }: ApiParts,
-  { domain, name: extension, said, before }: Wanted<Group, Said>,
-): Group {
+function settled(parts: ApiParts, { domain, name: extension, said, before }: Wanted<Group, Said>): Group {
+  const { directory, random } = parts;
   const { name, members, ring = 'all', memberSeconds } = said;
   const kept = before ?? { id: random.hex(12), domain, extension };
+  if (before === undefined) refuseEmergency(parts, extension);
   if (before === undefined && directory.resolve(domain, extension) !== undefined)
     throw new Refused(409, `Extension ${extension} is taken`);
   for (const member of members) {

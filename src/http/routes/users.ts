@@ -3,6 +3,7 @@ import type { DirectoryStore, User } from '../../stores/index.ts';
 import { credentialsFor, hashPin } from '../../switch/directory/index.ts';
 import type { Asker } from '../../switch/index.ts';
 import type { ApiParts } from '../api-parts.ts';
+import { refuseEmergency } from '../emergency.ts';
 import { Refused } from '../problem.ts';
 import { body, fields, list, nothing, one, params, problems } from '../schemas.ts';
 import { deviceFor, userFor } from '../views.ts';
@@ -159,6 +160,7 @@ function createUser({ server, parts, show }: Changes): void {
     async ({ body: said, who }, reply) => {
       const { extension } = said;
       const { domain } = who.asker;
+      refuseEmergency(parts, extension);
       if (directory.resolve(domain, extension) !== undefined)
         throw new Refused(409, `Extension ${extension} is taken`);
       const user = changedUser(parts, { id: random.hex(12), domain, extension }, said);

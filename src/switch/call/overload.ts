@@ -102,12 +102,13 @@ export class Overload {
    * 503 for an INVITE that is one too many. What moves a call that is up, calls for
    * help (RFC 5031) and who has been challenged before go first.
    */
-  refusal(incoming: Incoming, dialled: string): Refusal | undefined {
+  refusal(incoming: Incoming, dialled: string, emergency = false): Refusal | undefined {
     const at = timeOfDay(incoming.receivedAt);
     if (at === undefined) return undefined;
     const late = this.#baseline.above(ageOf(at, this.#clock.wall()), this.#clock.now());
     this.#admission.late(this.#busy() < busyShare ? 0 : late);
     const begun =
+      emergency ||
       dialled.startsWith('*') ||
       /^urn:service:sos\b/i.test(incoming.uri) ||
       incoming.get('Proxy-Authorization') !== undefined ||

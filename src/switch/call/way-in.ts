@@ -135,18 +135,27 @@ function meansUs(parts: WayInParts, { incoming, caller, domain }: Attempt): Refu
 }
 
 /** Before anything is done for a call that could not be served in time. */
-function shed({ overload, context }: WayInParts, { incoming, dialled }: Attempt): Refusal | undefined {
-  const refusal = overload?.refusal(incoming, dialled);
+function shed(
+  { overload, context, trunks }: WayInParts,
+  { incoming, dialled }: Attempt,
+): Refusal | undefined {
+  const refusal = overload?.refusal(incoming, dialled, trunks.isEmergency(dialled));
   if (refusal !== undefined) context.events.emit('refused', { because: 'overload' });
   return refusal;
 }
 
 function admit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
-  const { settings, calls } = parts;
   // RFC 3261 §16.3 step 3, which keeps calls from going round for ever.
   const hops = Number.parseInt(attempt.incoming.get('Max-Forwards') ?? '70', 10);
   if (Number.isNaN(hops) || hops <= 0) return { status: 483, reason: 'Too many hops' };
   attempt.maxForwards = hops - 1;
+  // Whoever is known here may call for help, whatever limit is reached.
+  const help = attempt.caller?.kind === 'device' && parts.trunks.isEmergency(attempt.dialled);
+  return help ? undefined : overLimit(parts, attempt);
+}
+
+function overLimit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
+  const { settings, calls } = parts;
   const refused = (because: CallEvents['refused']['because'], reason: string, seconds: string): Refusal => {
     parts.context.events.emit('refused', { because });
     return { status: 503, reason, headers: { 'Retry-After': seconds } };

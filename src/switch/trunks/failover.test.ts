@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Trunk } from '../../stores/index.ts';
 import { VirtualClock } from '../../testing/virtual-clock.ts';
+import { defaultSettings } from '../call/settings.ts';
 import type { FakeIncoming, FakeOutgoing } from '../testing/fake-phones.ts';
 import { domain, settle, World } from '../testing/world.ts';
 
@@ -213,6 +214,18 @@ describe('calls over trunks, on virtual time', () => {
     assert.equal(at('one.example')[0]?.invitation.route.uri, 'sip:112@one.example:5060');
     call.cancel();
     await settle();
+  });
+
+  it('an emergency number passes every limit, which holds all others up', async () => {
+    const { limits } = defaultSettings;
+    const full = await World.create(new VirtualClock(), { limits: { ...limits, calls: 0, callsPerUser: 0 } });
+    await full.directory.putTrunk(trunk('one'));
+    assert.equal((await full.dial('1001', number)).final?.status, 503);
+    const call = await full.dial('1001', '112');
+    assert.equal(full.phones.sent[0]?.invitation.route.uri, 'sip:112@one.example:5060');
+    call.cancel();
+    await settle();
+    full.close();
   });
 
   it('S1-58 a caller of one trunk is not sent out over another', async () => {

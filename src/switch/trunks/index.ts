@@ -1,1 +1,1 @@
-export { gatewayName, gatewaysOf, readGateway } from './gateways.ts';
+export { gatewayName, readGateway } from './gateways.ts';

@@ -36,6 +36,8 @@ export type TrunkEvents = { changed: TrunkState };
 
 /** What there is to see of trunks from outside. */
 export interface TrunkStates {
+  /** Whether it is a number that is always called, before any extension. */
+  isEmergency(dialled: string): boolean;
   /** A registration or a gateway has changed its state. */
   readonly events: Emitter<TrunkEvents>;
   state(domain: string, name: string): TrunkState | undefined;
