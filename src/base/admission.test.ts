@@ -86,12 +86,21 @@ describe('Admission', () => {
   it('is not moved by a stall of half a second where few come', () => {
     const clock = new VirtualClock();
     const admission = new Admission({ clock, targetMs: 50 });
-    for (let i = 0; i < 200; i++) {
-      clock.advance(50);
-      // Twenty a second; for ten of them nobody had time.
-      admission.late(i >= 100 && i < 110 ? 500 - (i - 100) * 50 : 1);
-      assert.ok(admission.admit(false), `number ${i}`);
-    }
+    const arrive = (late: number) => {
+      admission.late(late);
+      assert.ok(admission.admit(false), `${late} ms late`);
+    };
+    // Twenty a second; then for half a second nobody has time, and after it for all of them at once.
+    const second = () => {
+      for (let i = 0; i < 20; i++) {
+        clock.advance(50);
+        arrive(1);
+      }
+    };
+    second();
+    clock.advance(500);
+    for (let late = 500; late > 0; late -= 50) arrive(late);
+    second();
     assert.equal(admission.limit, Number.POSITIVE_INFINITY);
   });
 
