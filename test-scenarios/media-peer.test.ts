@@ -10,7 +10,8 @@ import { MediaKit } from './media-kit.ts';
 function withoutPorts(sdp: string): string {
   const names = new Map<number, string>();
   let letters = 0;
-  return sdp.replaceAll(/(?<=^m=\w+ |^a=rtcp:)[1-9]\d*/gm, (text) => {
+  // It ends a line of its own with LF alone where it adds c= to what it leaves as it is.
+  return sdp.replaceAll(/\r?\n/g, '\r\n').replaceAll(/(?<=^m=\w+ |^a=rtcp:)[1-9]\d*/gm, (text) => {
     const port = Number(text);
     const base = names.get(port - 1);
     const name =
@@ -34,6 +35,13 @@ const audio = (port: number, more: readonly string[] = [], formats = '0 8 101') 
     ...more,
     '',
   ].join('\r\n');
+
+/** With a line for video above the one for audio, as some phones order them. */
+const withVideo = (sdp: string, port: number) =>
+  sdp.replace(
+    'm=audio',
+    [`m=video ${port} RTP/AVP 99`, 'c=IN IP4 198.51.100.1', 'a=rtpmap:99 VP8/90000', 'm=audio'].join('\r\n'),
+  );
 
 const session = audio(3000)
   .replace('c=IN IP4 198.51.100.1\r\n', '')
@@ -95,6 +103,56 @@ const stories: Readonly<Record<string, readonly Step[]>> = {
       },
     ],
     ['answer', { ...to, ...plain, sdp: `${audio(3002)}m=video 0 RTP/AVP 99\r\nc=IN IP4 198.51.100.1\r\n` }],
+  ],
+  'video before audio': [
+    [
+      'offer',
+      {
+        ...ids,
+        ...plain,
+        sdp: withVideo(audio(3000), 3004),
+      },
+    ],
+    ['answer', { ...to, ...plain, sdp: withVideo(audio(3002), 3006) }],
+  ],
+  'video before audio, refused': [
+    ['offer', { ...ids, ...plain, sdp: withVideo(audio(3000), 3004) }],
+    ['answer', { ...to, ...plain, sdp: withVideo(audio(3002), 0) }],
+  ],
+  'hold by the null address of old phones (RFC 3264 §8.4), and resume': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002) }],
+    ['offer', { ...to, ...plain, sdp: audio(3000).replace('c=IN IP4 198.51.100.1', 'c=IN IP4 0.0.0.0') }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=recvonly']) }],
+    ['offer', { ...to, ...plain, sdp: audio(3000) }],
+  ],
+  'hold by null address at session level': [
+    ['offer', { ...ids, ...plain, sdp: session.replace('c=IN IP4 198.51.100.1', 'c=IN IP4 0.0.0.0') }],
+  ],
+  'null address replaced': [
+    [
+      'offer',
+      {
+        ...ids,
+        ...plain,
+        replace: ['zero-address'],
+        sdp: audio(3000).replace('c=IN IP4 198.51.100.1', 'c=IN IP4 0.0.0.0'),
+      },
+    ],
+  ],
+  'events before speech': [['offer', { ...ids, ...plain, sdp: audio(3000, [], '101 8 0') }]],
+  'transcoding to a codec of another clock: it gets events of its own': [
+    ['offer', { ...ids, ...plain, codec: { transcode: ['opus/48000/2'] }, sdp: audio(3000, [], '0 101') }],
+  ],
+  'one codec of several': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, flags: ['port-latching', 'single-codec'], sdp: audio(3002) }],
+  ],
+  'header extensions stripped': [
+    ['offer', { ...ids, flags: ['strip-extmap'], sdp: audio(3000, ['a=extmap:1 urn:x', 'a=ptime:20']) }],
+  ],
+  'what does not go over UDP': [
+    ['offer', { ...ids, ...plain, sdp: `${session}m=message 28000 TCP/MSRP *\r\na=setup:active\r\n` }],
   ],
   'what is refused': [
     ['offer', { ...ids }],

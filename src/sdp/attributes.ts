@@ -64,8 +64,12 @@ export function rtcpPortOf(media: SdpMedia): number {
 /** a=rtcp-mux (RFC 5761 §5.1.1). */
 export const hasRtcpMux = (media: SdpMedia): boolean => attributes(media.lines, 'rtcp-mux').length > 0;
 
+/** The null address of an old way to say hold (RFC 3264 §8.4). */
+export const isNullAddress = (address: string | undefined): boolean =>
+  address === '0.0.0.0' || address === '::';
+
 /** Whether a description says hold: an unspecified address (RFC 3264 §8.4) or a direction that does not receive. */
 export function isHeld(sdp: Sdp, media: SdpMedia): boolean {
   const address = connectionOf(sdp, media)?.address;
-  return address === '0.0.0.0' || address === '::' || !receives(directionOf(sdp, media));
+  return isNullAddress(address) || !receives(directionOf(sdp, media));
 }

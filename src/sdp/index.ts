@@ -6,6 +6,7 @@ export {
   directionOf,
   hasRtcpMux,
   isHeld,
+  isNullAddress,
   parseAddress,
   receives,
   rtcpPortOf,

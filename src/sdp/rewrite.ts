@@ -1,12 +1,27 @@
-import { attributeName, directionOf, type SdpAddress, type SdpDirection } from './attributes.ts';
+import {
+  attributeName,
+  directionOf,
+  parseAddress,
+  type SdpAddress,
+  type SdpDirection,
+} from './attributes.ts';
 import type { Sdp, SdpLine, SdpMedia } from './document.ts';
 
 const directionNames = new Set(['sendrecv', 'sendonly', 'recvonly', 'inactive']);
 
-/** Puts one address into every c= line of the description, at both levels; adds one where there was none. */
-export function withConnection(sdp: Sdp, address: SdpAddress): Sdp {
-  const value = `IN ${address.family} ${address.address}`;
-  const put = (lines: readonly SdpLine[]) => lines.map((l) => (l.type === 'c' ? { type: 'c', value } : l));
+/**
+ * Puts one address into every c= line of the description, at both levels; adds one where there was none. `instead` may
+ * choose another for what a line said.
+ */
+export function withConnection(
+  sdp: Sdp,
+  address: SdpAddress,
+  instead: (said: SdpAddress | undefined) => SdpAddress = () => address,
+): Sdp {
+  const print = (to: SdpAddress) => `IN ${to.family} ${to.address}`;
+  const value = print(address);
+  const put = (lines: readonly SdpLine[]) =>
+    lines.map((l) => (l.type === 'c' ? { type: 'c', value: print(instead(parseAddress(l.value))) } : l));
   const atSession = sdp.session.some((l) => l.type === 'c');
   return {
     session: put(sdp.session),

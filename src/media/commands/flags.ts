@@ -5,6 +5,9 @@ import type { CodecWishes } from '../relay/codec-choice.ts';
 export type Flags = {
   readonly set: ReadonlySet<string>;
   readonly replaceOrigin: boolean;
+  readonly zeroAddress: boolean;
+  readonly singleCodec: boolean;
+  readonly stripExtmap: boolean;
   readonly transportProtocol: string | undefined;
   readonly rtcpMux: ReadonlySet<string>;
   readonly family: 'IP4' | 'IP6' | undefined;
@@ -29,6 +32,9 @@ export function parseFlags(request: NgDictionary): Flags {
   return {
     set,
     replaceOrigin: replace.includes('origin') || set.has('replace-origin'),
+    zeroAddress: replace.includes('zero-address') || set.has('replace-zero-address'),
+    singleCodec: set.has('single-codec'),
+    stripExtmap: set.has('strip-extmap'),
     transportProtocol: ngText(request, 'transport-protocol') ?? ngText(request, 'transport protocol'),
     rtcpMux: new Set([...list('rtcp-mux'), ...after('rtcp-mux-')]),
     family: familyOf(ngText(request, 'address-family') ?? ngText(request, 'address family')),

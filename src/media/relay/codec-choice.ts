@@ -49,8 +49,17 @@ export function codecsToOffer(offered: readonly SdpCodec[], wishes: CodecWishes)
       const codec = ownCodec(wish, [...kept, ...added, ...offered]);
       if (codec !== undefined && ![...kept, ...added].some((c) => sameCodec(c, codec))) added.push(codec);
     }
-  const result = [...kept.filter(isAudio), ...added, ...kept.filter((c) => !isAudio(c))];
-  return [...result, ...eventsFor(result, [...result, ...offered])];
+  if (added.length === 0) return kept.length === offered.length ? kept : withoutIdleEvents(kept);
+  const events = eventsFor(added, kept, [...kept, ...added, ...offered]);
+  const others = kept.filter((c) => !isAudio(c));
+  return withoutIdleEvents([...kept.filter(isAudio), ...added, ...events, ...others]);
+}
+
+/** Events whose clock no codec has any more are left out, unless there are no others. */
+function withoutIdleEvents(codecs: SdpCodec[]): SdpCodec[] {
+  const rates = new Set(codecs.filter(isAudio).map((c) => c.clockRate));
+  const used = codecs.filter((c) => !isTelephoneEvent(c) || rates.has(c.clockRate));
+  return used.some(isTelephoneEvent) ? used : codecs;
 }
 
 function ownCodec(wish: string, taken: readonly SdpCodec[]): SdpCodec | undefined {
@@ -71,14 +80,23 @@ function freePayloadType(taken: readonly SdpCodec[]): number {
 }
 
 /** RFC 4733 §2.1: events share the clock of the audio, so each clock rate that was added wants its own. */
-function eventsFor(codecs: readonly SdpCodec[], taken: readonly SdpCodec[]): SdpCodec[] {
+function eventsFor(
+  made: readonly SdpCodec[],
+  codecs: readonly SdpCodec[],
+  taken: readonly SdpCodec[],
+): SdpCodec[] {
   const event = codecs.find(isTelephoneEvent);
   if (event === undefined) return [];
-  const rates = new Set(codecs.filter(isAudio).map((c) => c.clockRate));
+  const rates = new Set(made.map((c) => c.clockRate));
   const added: SdpCodec[] = [];
   for (const clockRate of rates) {
     if (codecs.some((c) => isTelephoneEvent(c) && c.clockRate === clockRate)) continue;
-    added.push({ ...event, clockRate, payloadType: freePayloadType([...taken, ...added]) });
+    added.push({
+      ...event,
+      parameters: event.parameters ?? '0-15',
+      clockRate,
+      payloadType: freePayloadType([...taken, ...added]),
+    });
   }
   return added;
 }
@@ -87,7 +105,20 @@ function eventsFor(codecs: readonly SdpCodec[], taken: readonly SdpCodec[]): Sdp
  * The codecs of an answer as the offerer is told them, with the numbers of its own offer. Where the two sides share
  * no audio codec, the first of the offerer's that can be transcoded stands for it.
  */
-export function codecsToAnswer(offered: readonly SdpCodec[], answered: readonly SdpCodec[]): SdpCodec[] {
+export function codecsToAnswer(
+  offered: readonly SdpCodec[],
+  answered: readonly SdpCodec[],
+  single = false,
+): SdpCodec[] {
+  const chosen = sharedCodecs(offered, answered);
+  const first = chosen.find(isAudio);
+  if (!single || first === undefined) return chosen;
+  return chosen.filter(
+    (codec) => codec === first || (!isAudio(codec) && codec.clockRate === first.clockRate),
+  );
+}
+
+function sharedCodecs(offered: readonly SdpCodec[], answered: readonly SdpCodec[]): SdpCodec[] {
   if (offered.length === 0) return [...answered];
   const shared: SdpCodec[] = [];
   for (const codec of answered) {

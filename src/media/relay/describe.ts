@@ -1,4 +1,5 @@
 import {
+  attribute,
   attributeName,
   attributes,
   codecLines,
@@ -6,7 +7,9 @@ import {
   connectionOf,
   directionOf,
   hasRtcpMux,
+  isNullAddress,
   rtcpPortOf,
+  sends,
   withConnection,
   withoutAttributes,
   withPort,
@@ -29,6 +32,11 @@ export type DescribeOptions = {
   readonly transportProtocol: string | undefined;
   readonly rtcpMux: ReadonlySet<string>;
   readonly replaceOrigin: boolean;
+  /** A null address, with which old phones say hold, becomes the relay's as well. */
+  readonly zeroAddress: boolean;
+  /** Of an answer: one codec for sound, whatever both know. */
+  readonly singleCodec: boolean;
+  readonly stripExtmap: boolean;
   readonly rtcpAttribute: boolean;
   readonly sdes: ReadonlySet<string>;
   /** In place of what the description says. */
@@ -61,8 +69,7 @@ function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
   stream.secure(media.protocol);
   const address = connectionOf(sdp, media)?.address;
   if (stream.rejected || address === undefined) return;
-  // RFC 3264 §8.4: an unspecified address is the old way to say hold
-  stream.held = address === '0.0.0.0' || address === '::';
+  stream.held = isNullAddress(address);
   stream.rtp.advertise({ address, port: media.port });
   stream.rtcp.advertise({ address, port: stream.muxed ? media.port : rtcpPortOf(media) });
 }
@@ -93,12 +100,36 @@ export function describePassages(
 ): Sdp {
   const address = options.address(options.family);
   const media = passages.map((passage) => describeMedia(passage, options));
-  const moved = withConnection({ session, media }, address);
+  const keepsNull = !options.zeroAddress && !passages.some(usesIce);
+  const moved = withConnection({ session, media }, address, (said) =>
+    keepsNull && isNullAddress(said?.address) ? nullAddress(address.family) : address,
+  );
   return {
     session: moved.session.flatMap((line) => sessionLine(line, address, options.replaceOrigin)),
-    media: moved.media,
+    media: moved.media.map((one, n) => {
+      const { media: said } = passages[n]!;
+      return isRelayed(said) ? one : withOwnConnection(said, session);
+    }),
   };
 }
+
+/** What goes over UDP; the rest is none of the relay's business, and stays as it is. */
+const isRelayed = ({ protocol }: SdpMedia): boolean => !/^TCP\//i.test(protocol);
+
+function withOwnConnection(media: SdpMedia, session: readonly SdpLine[]): SdpMedia {
+  const said = session.filter((line) => line.type === 'c');
+  return media.lines.some((line) => line.type === 'c')
+    ? media
+    : { ...media, lines: [...said, ...media.lines] };
+}
+
+const nullAddress = (family: 'IP4' | 'IP6'): SdpAddress => ({
+  family,
+  address: family === 'IP4' ? '0.0.0.0' : '::',
+});
+
+/** Candidates that are yet to come begin with a null address, too (RFC 8840 §4.3). */
+const usesIce = ({ sdp, media }: Passage): boolean => attribute(sdp, media, 'ice-ufrag') !== undefined;
 
 function sessionLine(line: SdpLine, address: SdpAddress, replaceOrigin: boolean): SdpLine[] {
   if (line.type === 'o' && replaceOrigin) {
@@ -111,14 +142,19 @@ function sessionLine(line: SdpLine, address: SdpAddress, replaceOrigin: boolean)
 }
 
 function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptions): SdpMedia {
-  if (media.port === 0 || to.ports === undefined) return withPort(media, 0);
+  if (!isRelayed(media)) return media;
+  if (media.port === 0 || to.ports === undefined)
+    return { ...withPort(media, 0), lines: withoutAttributes(media.lines, ownAttributes) };
   const offer = options.role === 'offer';
   const protocol = offer ? (options.transportProtocol ?? media.protocol) : to.protocol;
   to.protocol = protocol;
   to.secure(protocol);
   if (!from.isRtp) return { ...withPort(media, to.ports.rtp.port), protocol };
-  to.told = offer ? codecsToOffer(from.codecs, options.codec) : codecsToAnswer(to.codecs, from.codecs);
-  const kept = withoutAttributes(media.lines, ownAttributes);
+  to.told = offer
+    ? codecsToOffer(from.codecs, options.codec)
+    : codecsToAnswer(to.codecs, from.codecs, options.singleCodec);
+  const own = options.stripExtmap ? new Set([...ownAttributes, 'extmap']) : ownAttributes;
+  const kept = withoutAttributes(media.lines, own);
   return {
     ...withPort(media, to.ports.rtp.port),
     protocol,
@@ -126,12 +162,20 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
     lines: [
       ...kept.filter((line) => !isPacketTime(line)),
       ...codecLines(to.told),
-      { type: 'a', value: options.direction ?? directionOf(sdp, media) },
+      { type: 'a', value: options.direction ?? directionSaid(sdp, media) },
       ...rtcpLines(from, to, options),
       ...cryptoLines(to, options),
       ...kept.filter(isPacketTime),
     ],
   };
+}
+
+/** Who gives no address to send to does not receive (RFC 3264 §8.4). */
+function directionSaid(sdp: Sdp, media: SdpMedia): SdpDirection {
+  const said = directionOf(sdp, media);
+  if (!isNullAddress(connectionOf(sdp, media)?.address) || attribute(sdp, media, 'ice-ufrag') !== undefined)
+    return said;
+  return sends(said) ? 'sendonly' : 'inactive';
 }
 
 const isPacketTime = (line: SdpLine) => attributeName(line) === 'ptime';

@@ -189,7 +189,8 @@ const addresses = (said: MediaParty, family: AddressFamily | undefined) =>
 
 const common = {
   flags: ['port-latching', 'trust-address', 'inject-DTMF'],
-  replace: ['origin', 'session-connection'],
+  // A hold by null address is between the engine and who holds, too: whoever else is told gets a real address.
+  replace: ['origin', 'session-connection', 'zero-address'],
   ICE: 'remove',
 };
 
