@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Program, until, user } from './program.ts';
@@ -13,6 +14,13 @@ describe('calls and the end of the process', function () {
     await program.start();
   });
   afterEach(() => program.close());
+
+  /** What the journal of calls has, which is written a moment after it happened. */
+  const journal = () =>
+    readdirSync(program.data)
+      .filter((file) => file.startsWith('calls-'))
+      .map((file) => readFileSync(join(program.data, file), 'utf8'))
+      .join('');
 
   it('S1-27 after kill -9 and a start nobody stays in an empty call, and every call has its record', async () => {
     const [ada, bob, cleo] = [
@@ -29,7 +37,18 @@ describe('calls and the end of the process', function () {
     await ringing.ringing();
     const live = (await program.admin.get('/api/v1/calls')).body.items;
     assert.equal(live.length, 2);
-
+    // Whose call is talking has two dialogs, and who rings has none yet.
+    await until('both are written down', () =>
+      live.every((call) =>
+        journal()
+          .split('\n')
+          .some(
+            (line) =>
+              line.includes(`"id":"${String(call['id'])}"`) &&
+              line.split('"callId"').length === (call['state'] === 'talking' ? 3 : 1),
+          ),
+      ),
+    );
     await program.kill();
     await program.start();
     // RFC 3261 §15.1.2: the phones take the BYE for one of their call.
@@ -75,6 +94,7 @@ describe('calls and the end of the process', function () {
     await call.hangup();
     await incoming.ended();
     await until('it is said', () => program.log.includes('cannot be written; kept in memory'));
+    await until('it is written down', () => journal().includes('"kind":"over"'));
     await program.kill();
     locked.exec('COMMIT');
     locked.close();

@@ -13,6 +13,8 @@ const columns: readonly (readonly [string, (record: CallRecord) => string | numb
   ['cause', (record) => record.ended.cause],
   ['reason', (record) => record.ended.text],
   ['devices', (record) => devices(record)],
+  ['number', (record) => record.number],
+  ['forwarded', (record) => forwarded(record)],
   ['flips', (record) => record.flips.filter((flip) => flip.result === 'moved').length],
 ];
 
@@ -27,6 +29,12 @@ const devices = ({ legs, user }: CallRecord) =>
     .filter((leg) => leg.user === user && leg.answeredAt !== undefined)
     .map((leg) => leg.device ?? '')
     .join(' ');
+
+/** Whether rules led the call outside, which costs, or to others inside. */
+const forwarded = ({ legs }: CallRecord): 'inside' | 'outside' | undefined =>
+  legs.some((leg) => leg.forwarded === 'outside')
+    ? 'outside'
+    : legs.find((leg) => leg.forwarded === 'inside')?.forwarded;
 
 /** RFC 4180. What a spreadsheet would take for a formula is made text; a telephone number with its `+` is none. */
 function cell(value: string | number | undefined): string {

@@ -130,6 +130,21 @@ describe('reports in the API', () => {
     assert.equal((await get('forwarding', await api.nobody.login('100'))).status, 403);
   });
 
+  it('S2-12 the table of records tells forwarding inside, which is free, from outside', async () => {
+    const forwarded = (id: string, kind?: 'inside' | 'outside'): CallRecord => {
+      const record = called(1, true);
+      const [first, ...others] = record.legs;
+      const named = kind === undefined ? {} : { forwarded: kind };
+      return { ...record, id, legs: [{ ...first, ...named } as (typeof record.legs)[number], ...others] };
+    };
+    await api.records.add([forwarded('a'), forwarded('b', 'inside'), forwarded('c', 'outside')]);
+    const { text } = await api.admin.get('/api/v1/records?format=csv');
+    const [titles = '', ...lines] = text.trim().split('\r\n');
+    const column = titles.split(',').indexOf('forwarded');
+    const told = lines.map((line) => line.split(',')).map((cells) => `${cells[0]} ${cells[column]}`);
+    assert.deepEqual(told.toSorted(), ['a ', 'b inside', 'c outside']);
+  });
+
   it('S2-79 S2-81 S2-82 a suggestion is offered, never applied, and can be taken as it is', async () => {
     const ada = await api.nobody.login('100');
     // Twelve Mondays at nine.

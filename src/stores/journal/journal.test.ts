@@ -110,6 +110,7 @@ describe('journal', () => {
           await handle.appendFile(text);
         },
         datasync: () => handle.datasync(),
+        stat: () => handle.stat(),
         close: () => handle.close(),
       };
     };
@@ -261,6 +262,7 @@ describe('journal', () => {
           return handle.appendFile(data);
         },
         datasync: () => handle.datasync(),
+        stat: () => handle.stat(),
         close: () => handle.close(),
       };
     };
@@ -286,6 +288,27 @@ describe('journal', () => {
     journal.put('after', 4);
     await journal.written();
     assert.deepEqual(knownTo(start()), { during: 2, later: 3, after: 4 });
+  });
+
+  it('a file that somebody removed is noticed, and everything is written anew', async () => {
+    const journal = start({ retryMs: [1000, 1000] });
+    journal.put('a', 1);
+    await journal.written();
+    await settled();
+    for (const file of files()) rmSync(path(file));
+    journal.put('b', 2);
+    await journal.written();
+    clock.advance(1000);
+    await until('it is said', () => loud().length === 1);
+    clock.advance(1000);
+    await until('made up for', () => said.some(({ message }) => message === 'journal written again'));
+    assert.deepEqual(
+      [...readJournal(folder, 'things').known],
+      [
+        ['a', 1],
+        ['b', 2],
+      ],
+    );
   });
 
   it('a folder that is gone is told, and tried again when it closes', async () => {

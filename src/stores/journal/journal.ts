@@ -5,7 +5,9 @@ import { printLine, type Line } from './line.ts';
 import { fileName, readJournal, version } from './read.ts';
 
 /** A file that is only added to. */
-export type Appended = Pick<FileHandle, 'appendFile' | 'datasync' | 'close'>;
+export type Appended = Pick<FileHandle, 'appendFile' | 'datasync' | 'close'> & {
+  stat(): Promise<{ readonly nlink: number }>;
+};
 
 export type JournalOptions = {
   readonly folder: string;
@@ -32,6 +34,13 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Forces a file onto the disk. One that somebody has removed would take every write, and keep none. */
+async function forced(file: Appended): Promise<void> {
+  await file.datasync();
+  const { nlink } = await file.stat();
+  if (nlink === 0) throw new Error('the file has been removed; another process may use the same data folder');
 }
 
 const createFile = (path: string): Promise<Appended> => open(path, 'ax', 0o600);
@@ -256,7 +265,8 @@ export class Journal<T> {
 
   #force(): void {
     this.#sync = undefined;
-    this.#current?.file.datasync().catch((error: unknown) => this.#failed(error));
+    if (this.#current !== undefined)
+      this.#settling = forced(this.#current.file).catch((error: unknown) => this.#failed(error));
   }
 
   /** Everything is written anew, later. */
