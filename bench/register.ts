@@ -30,6 +30,8 @@ const { values: options } = parseArgs({
 });
 const seconds = Number(options.seconds);
 const fastest = 20_000;
+/** Where all devices are: one that registers again keeps its contact. */
+const port = freePort();
 
 type Try = { readonly row: Row; readonly good: boolean; readonly rate: number };
 
@@ -39,7 +41,7 @@ const register = async (lab: Lab, subject: Subject, list: readonly Device[], rat
   const run = await sipp({
     scenario: options.plain && subject.name === 'peer' ? 'register-plain' : 'register',
     target: subject.target,
-    port: await freePort(),
+    port: await port,
     csv: devicesFile(lab, 'load', list),
     rate,
     calls: list.length,
