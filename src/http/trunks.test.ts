@@ -189,6 +189,27 @@ describe('groups, numbers and trunks over the API', () => {
     );
   });
 
+  it('users, devices and registrations come in pages to who asks for a part', async () => {
+    for (const [kind, key, first, last] of [
+      ['users', 'extension', '100', '200'],
+      ['devices', 'extension', '1001', '2003'],
+    ] as const) {
+      const all = (await admin.get(`/api/v1/${kind}`)).body;
+      assert.equal(all['next'], undefined);
+      const seen: unknown[] = [];
+      for (let next: unknown = '0'; typeof next === 'string';) {
+        const { body } = await admin.get(`/api/v1/${kind}?limit=1&after=${next}`);
+        seen.push(...body.items.map((item) => item[key]));
+        next = body['next'];
+      }
+      assert.equal(seen.length, all.items.length);
+      assert.deepEqual([seen[0], seen.at(-1)], [first, last]);
+    }
+    const { body } = await admin.get('/api/v1/bindings?limit=2');
+    assert.deepEqual([body.items.length, typeof body['next']], [2, 'string']);
+    assert.equal((await admin.get('/api/v1/users?limit=0')).status, 400);
+  });
+
   it('S1-26 users see and change none of it', async () => {
     await admin.post('/api/v1/trunks', trunk);
     const ada = await api.nobody.login('100');

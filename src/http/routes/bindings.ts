@@ -1,28 +1,33 @@
 import type { FastifyInstance } from 'fastify';
 import type { ApiParts } from '../api-parts.ts';
+import { pageBy, partOf, type PageAsked } from '../paging.ts';
 import { Refused } from '../problem.ts';
-import { list, nothing, params, problems } from '../schemas.ts';
+import { nothing, page, params, problems } from '../schemas.ts';
 import { bindingFor } from '../views.ts';
 import { needAdministrator } from '../who.ts';
 
 /** Registrations: which device can be reached where. */
 export function bindingRoutes(server: FastifyInstance, { bindings, directory, auditLog }: ApiParts): void {
   const tags = ['bindings'];
-  server.get(
+  server.get<{ Querystring: PageAsked }>(
     '/bindings',
     {
       schema: {
         tags,
         summary: 'Registrations: all for an administrator, the own ones for a user',
-        response: { 200: list('Binding', 'Registrations'), ...problems(401) },
+        querystring: partOf,
+        response: { 200: page('Binding', 'Registrations'), ...problems(400, 401) },
       },
     },
-    ({ who: { asker } }) => {
+    ({ who: { asker }, query }) => {
       const found =
         asker.userId === undefined
           ? bindings.all().filter((binding) => binding.domain === asker.domain)
           : bindings.ofUser(asker.userId);
-      return { items: found.map((binding) => bindingFor(directory, binding)) };
+      return pageBy(found, query, {
+        name: ({ id }) => id,
+        show: (binding) => bindingFor(directory, binding),
+      });
     },
   );
   server.delete<{ Params: { readonly id: string } }>(

@@ -4,8 +4,9 @@ import { credentialsFor } from '../../switch/directory/index.ts';
 import type { Asker } from '../../switch/index.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { refuseEmergency } from '../emergency.ts';
+import { pageBy, partOf, type PageAsked } from '../paging.ts';
 import { Refused } from '../problem.ts';
-import { body, fields, list, nothing, one, params, problems } from '../schemas.ts';
+import { body, fields, nothing, one, page, params, problems } from '../schemas.ts';
 import { deviceFor } from '../views.ts';
 import { needAdministrator } from '../who.ts';
 import { secretsChanged } from './users.ts';
@@ -44,22 +45,25 @@ export function deviceRoutes(server: FastifyInstance, parts: ApiParts): void {
       throw new Refused(404, 'No such device');
     return device;
   };
-  server.get(
+  server.get<{ Querystring: PageAsked }>(
     '/devices',
     {
       schema: {
         tags,
         summary: 'Devices: all for an administrator, the own ones for a user',
-        response: { 200: list('Device', 'Devices'), ...problems(401) },
+        querystring: partOf,
+        response: { 200: page('Device', 'Devices'), ...problems(400, 401) },
       },
     },
-    ({ who: { asker } }) => ({
-      items: directory
-        .users(asker.domain)
-        .filter((user) => asker.admin || user.id === asker.userId)
-        .flatMap((user) => directory.devicesOf(user.id))
-        .map(show),
-    }),
+    ({ who: { asker }, query }) =>
+      pageBy(
+        directory
+          .users(asker.domain)
+          .filter((user) => asker.admin || user.id === asker.userId)
+          .flatMap((user) => directory.devicesOf(user.id)),
+        query,
+        { name: ({ extension }) => extension, show },
+      ),
   );
   server.get<{ Params: Ext }>(
     '/devices/:ext',

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiParts } from '../api-parts.ts';
+import { pageBy, type PageAsked } from '../paging.ts';
 import { Refused } from '../problem.ts';
 import { body, nothing, one, page, paging, params, problems, query } from '../schemas.ts';
 import { needAdministrator } from '../who.ts';
@@ -38,7 +39,6 @@ export type KeptThing<T extends { readonly domain: string }, Said> = {
   readonly secrets?: (said: Said) => object;
 };
 
-type Query = { readonly limit: number; readonly after?: string };
 type Whole<T extends { readonly domain: string }, Said> = {
   readonly server: FastifyInstance;
   readonly parts: ApiParts;
@@ -72,7 +72,7 @@ function found<T extends { readonly domain: string }, Said>(
 }
 
 function readAll<T extends { readonly domain: string }, Said>({ server, parts, kind }: Whole<T, Said>): void {
-  server.get<{ Querystring: Query }>(
+  server.get<{ Querystring: PageAsked }>(
     `/${kind.path}`,
     {
       schema: {
@@ -83,19 +83,11 @@ function readAll<T extends { readonly domain: string }, Said>({ server, parts, k
       },
       preHandler: byAdministrator,
     },
-    ({ query: { limit, after }, who }) => {
-      const named = kind
-        .all(parts, who.asker.domain)
-        .map((thing) => ({ name: kind.key.of(thing), thing }))
-        .filter(({ name }) => after === undefined || name > after)
-        .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const shown = named.slice(0, limit);
-      const last = shown.at(-1);
-      return {
-        items: shown.map(({ thing }) => kind.show(parts, thing)),
-        ...(named.length > limit && last !== undefined ? { next: last.name } : {}),
-      };
-    },
+    ({ query: asked, who }) =>
+      pageBy(kind.all(parts, who.asker.domain), asked, {
+        name: kind.key.of,
+        show: (thing) => kind.show(parts, thing),
+      }),
   );
 }
 

@@ -4,8 +4,9 @@ import { credentialsFor, hashPin } from '../../switch/directory/index.ts';
 import type { Asker } from '../../switch/index.ts';
 import type { ApiParts } from '../api-parts.ts';
 import { refuseEmergency } from '../emergency.ts';
+import { pageBy, partOf, type PageAsked } from '../paging.ts';
 import { Refused } from '../problem.ts';
-import { body, fields, list, nothing, one, params, problems } from '../schemas.ts';
+import { body, fields, list, nothing, one, page, params, problems } from '../schemas.ts';
 import { deviceFor, userFor } from '../views.ts';
 import { nullableNumber } from '../trunk-schemas.ts';
 import { needAdministrator } from '../who.ts';
@@ -79,21 +80,22 @@ const userFields = {
 export function userRoutes(server: FastifyInstance, parts: ApiParts): void {
   const { directory, bindings } = parts;
   const show = (user: User) => userFor(user, directory.devicesOf(user.id));
-  server.get(
+  server.get<{ Querystring: PageAsked }>(
     '/users',
     {
       schema: {
         tags,
         summary: 'Users: all for an administrator, oneself for a user',
-        response: { 200: list('User', 'Users'), ...problems(401) },
+        querystring: partOf,
+        response: { 200: page('User', 'Users'), ...problems(400, 401) },
       },
     },
-    ({ who: { asker } }) => ({
-      items: directory
-        .users(asker.domain)
-        .filter((user) => asker.admin || user.id === asker.userId)
-        .map(show),
-    }),
+    ({ who: { asker }, query }) =>
+      pageBy(
+        directory.users(asker.domain).filter((user) => asker.admin || user.id === asker.userId),
+        query,
+        { name: ({ extension }) => extension, show },
+      ),
   );
   server.get<{ Params: Ext }>(
     '/users/:ext',

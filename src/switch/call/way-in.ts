@@ -162,7 +162,10 @@ function overLimit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   };
   if (!parts.accepting()) return refused('draining', 'Shutting down', '30');
   if (calls.size >= settings.limits.calls) return refused('limit', 'Too many calls', '5');
-  if (!parts.rate.admit(attempt.incoming.source.address)) return refused('rate', 'Too many calls', '5');
+  // All calls of a carrier come from one address.
+  const { source } = attempt.incoming;
+  if (attempt.caller?.kind !== 'trunk' && !parts.rate.admit(source.address))
+    return refused('rate', 'Too many calls', '5');
   const user = attempt.caller === undefined ? undefined : userOf(attempt.caller);
   if (user !== undefined && calls.ofUser(user.id).length >= settings.limits.callsPerUser)
     return { status: 486, reason: 'Too many calls of this user' };
