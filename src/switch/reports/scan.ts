@@ -10,7 +10,8 @@ export type Period = {
 /** How much a report rests on. `complete` is false when there were more records than one report reads. */
 export type Basis = { readonly records: number; readonly complete: boolean; readonly oldest?: number };
 
-const pageSize = 500;
+/** Records of a page are read at one go, and calls wait for as long: a few milliseconds. */
+const pageSize = 100;
 
 /** Other work goes on between two pages. */
 const pause = () => new Promise<void>((done) => void setImmediate(done));
