@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { systemRandom } from '../../base/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
+import { credentialsFor } from '../directory/index.ts';
 import { parseDigestAnswers, responseFits } from './digest.ts';
 import { authorization, challengesOf, registrarFixture, request, type Answering } from './fixture.test.ts';
 import { Nonces, SourceGuard } from './index.ts';
@@ -41,6 +42,45 @@ describe('authenticator', () => {
       ],
     );
     assert.match(headers['WWW-Authenticate'] ?? '', /^Digest [^\r\n]+\r\nWWW-Authenticate: Digest [^\r\n]+$/);
+  });
+
+  describe('carriers', () => {
+    const call = { source: '192.0.2.9', method: 'INVITE', uri: 'sip:+15550100@pbx.test' };
+    const answered = (password: string) => {
+      const first = f.authenticator.checkCaller(request(call));
+      assert.ok(first.kind === 'challenge');
+      const nonce = challengesOf(first.headers)[0]?.nonce ?? '';
+      const value = authorization({ method: call.method, uri: call.uri, username: 'them', password, nonce });
+      return request({ ...call, headers: { 'proxy-authorization': value } });
+    };
+    beforeEach(() =>
+      f.directory.putTrunk({
+        id: 't',
+        domain: 'pbx.test',
+        name: 'carrier',
+        host: 'c.example',
+        transport: 'udp',
+        register: false,
+        inbound: { credentials: credentialsFor('them', 'pbx.test', 'their secret') },
+      }),
+    );
+
+    it('prove with their trunk’s credentials who they are, for calls', () => {
+      const result = f.authenticator.checkCaller(answered('their secret'));
+      assert.ok(result.kind === 'trunk');
+      assert.equal(result.trunk.name, 'carrier');
+    });
+
+    it('and for nothing else: they register no phone, and send no text', () => {
+      const result = f.authenticator.check(answered('their secret'));
+      assert.equal(outcome(result), 403);
+    });
+
+    it('are refused in the same words as anybody with a wrong password', () => {
+      const wrong = f.authenticator.checkCaller(answered('a guess'));
+      assert.ok(wrong.kind === 'forbidden');
+      assert.deepEqual([wrong.status, wrong.reason], [403, 'Wrong username or password']);
+    });
   });
 
   it('offers MD5 alone to phones that give up at the sight of anything else', () => {
