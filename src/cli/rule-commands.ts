@@ -47,9 +47,11 @@ function momentOf(at: unknown): number | undefined {
 }
 
 const rung = (row: Json) =>
-  inList(row['rings']).map(
-    ({ to, registered }) => `${String(to)}${registered === false ? ' (not there)' : ''}`,
-  );
+  inList(row['rings']).map(({ to, registered, silent }) => {
+    const why =
+      silent === true ? ' (does not want to be disturbed)' : registered === false ? ' (not there)' : '';
+    return `${String(to)}${why}`;
+  });
 const reasons = (row: Json) => {
   const { why: last = '' } = row as { readonly why?: string };
   const looked = inList(row['looked']).map(({ rule, taken, why }) => {

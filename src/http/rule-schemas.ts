@@ -356,6 +356,7 @@ const explanation = {
                 to: { ...text, description: 'A device, or an outside number' },
                 user: text,
                 registered: { type: 'boolean' },
+                silent: { type: 'boolean', description: 'Does not want to be disturbed: does not ring' },
                 afterSeconds: { type: 'integer' },
                 seconds: { type: 'integer' },
                 confirm,

@@ -256,6 +256,29 @@ describe('rules by the API', () => {
       );
     });
 
+    it('who does not want to be disturbed is left out', async () => {
+      await admin.put('/api/v1/users/200/profile', { profile: 'do-not-disturb' });
+      const ring = {
+        kind: 'ring',
+        targets: [{ to: '200', afterSeconds: 5 }],
+        order: 'together',
+        seconds: 20,
+      };
+      await add(ada, { name: 'both', then: ring });
+      const [step] = await explain({ to: '100' }, admin);
+      assert.deepEqual([step?.does, step?.seconds, step?.result], ['ring', 20, 'not-reachable']);
+      assert.deepEqual(step?.rings?.[0], {
+        to: '2001',
+        user: '200',
+        registered: true,
+        silent: true,
+        afterSeconds: 5,
+      });
+      const [own] = await explain({ to: '200' }, admin);
+      assert.deepEqual([own?.does, own?.result], ['end', 'busy']);
+      assert.match(own?.looked[0]?.why ?? '', /200 does not want to be disturbed/);
+    });
+
     it('a user asks about the own calls, and is not told the rules of others', async () => {
       await add(ada, rule('there'));
       await add(admin, rule('secret', '100'), '/api/v1/users/200/rules');

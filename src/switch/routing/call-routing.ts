@@ -72,10 +72,14 @@ export class CallRouting {
   readonly #parts: CallRoutingParts;
   readonly #zones = new TimeZones();
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #defaults = new Map<string, RoutingPolicy>();
 
   constructor(parts: CallRoutingParts) {
     this.#parts = parts;
     this.limits = new ForwardLimits(parts.clock);
+    parts.directory.events.on('changed', ({ what, domain }) => {
+      if (what === 'number' || what === 'domain') this.#defaults.delete(domain);
+    });
   }
 
   /** The rules of an owner, even of one that has none. */
@@ -140,8 +144,16 @@ export class CallRouting {
   }
 
   policy(domain: string): RoutingPolicy {
-    const { routing, directory } = this.#parts;
-    return routing.policy(domain) ?? defaultPolicy(domain, directory, this.numbers);
+    return this.#parts.routing.policy(domain) ?? this.#defaultPolicy(domain);
+  }
+
+  /** What it says depends on the domain's numbers, of which there may be many. */
+  #defaultPolicy(domain: string): RoutingPolicy {
+    const known = this.#defaults.get(domain);
+    if (known !== undefined) return known;
+    const made = defaultPolicy(domain, this.#parts.directory, this.numbers);
+    this.#defaults.set(domain, made);
+    return made;
   }
 
   /** Why the policy refuses a rule of this owner; `saving` leaves out what is true of this moment alone. */

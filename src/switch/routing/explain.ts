@@ -135,6 +135,7 @@ class Telling {
         const rings = action.targets.flatMap(({ to, afterSeconds, seconds }) =>
           this.#routing.whoRings(this.#supposed.domain, to, action.confirm).map((rung): Rung => ({
             ...rung,
+            ...(this.#isSilent(to, begun.owner) ? { silent: true } : {}),
             ...(afterSeconds === undefined ? {} : { afterSeconds }),
             ...(seconds === undefined ? {} : { seconds }),
           })),
@@ -151,6 +152,13 @@ class Telling {
         this.#say({ ...named, does: 'busy', result: 'busy' });
         return 'answered';
     }
+  }
+
+  /** Who does not want to be disturbed is not rung by the rules of others. */
+  #isSilent(to: string, owner: string): boolean {
+    const whose = this.#routing.ownerOf(this.#supposed.domain, to);
+    if (whose?.kind !== 'user' || this.#routing.nameOf(whose) === owner) return false;
+    return this.#routing.presence(whose).has('do-not-disturb');
   }
 
   /** Inside, the call goes on as one to that extension; outside, it rings there. */
@@ -182,7 +190,7 @@ class Telling {
 
   #ring(step: Omit<ExplainedStep, 'result'>): Came {
     const { rings = [] } = step;
-    const gone = rings.every(({ registered }) => registered === false);
+    const gone = rings.every(({ registered, silent }) => registered === false || silent === true);
     const result = this.#supposed.results[this.#rung++] ?? (gone ? 'not-reachable' : 'no-answer');
     return this.#say({ ...step, result });
   }

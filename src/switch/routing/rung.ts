@@ -5,6 +5,8 @@ export type Rung = {
   /** The user whose device it is. */
   readonly user?: string;
   readonly registered?: boolean;
+  /** The user does not want to be disturbed: it does not ring. */
+  readonly silent?: boolean;
   readonly afterSeconds?: number;
   readonly seconds?: number;
   /** Must press 1. */
