@@ -209,6 +209,47 @@ describe('media: streams', () => {
       }
     });
 
+  it('S1-63 SRTP with padding, whose last octet is encrypted, is passed on whatever it looks like (RFC 3711 §3.1)', async () => {
+    const suite = 'AES_CM_128_HMAC_SHA1_80';
+    const c = await kit.phone({ name: 'c' });
+    const a = await kit.phone({ name: 'a', srtp: suite });
+    const sides = { 'call-id': 'padded', 'from-tag': 'c', flags: ['port-latching'] };
+    const how = { ...sides, 'transport-protocol': 'RTP/SAVP', SDES: [`only-${suite}`] };
+    const forA = await kit.sdp('offer', { ...how, sdp: c.sdp() });
+    await kit.sdp('answer', { ...sides, 'to-tag': 'a', sdp: a.sdp() });
+    a.start(forA).stop();
+    await c.hears(1, 'a');
+    const count = 60;
+    for (let i = 0; i < count; i++) {
+      const header = { marker: false, payloadType: 0, sequence: i, timestamp: i * 160, ssrc: 77 };
+      const packet = buildRtp(header, Buffer.alloc(160, 4));
+      packet[0] = (packet[0] ?? 0) | 0x20;
+      const sealed = a.crypto?.protect(packet, 'rtp');
+      if (sealed !== undefined) a.sendRaw(sealed);
+    }
+    await c.until(() => c.packets.length >= count + 1, 'all of them');
+  });
+
+  it('S1-63 RTP bleed: who has not the keys of an SRTP stream does not get it, however quick', async () => {
+    const c = await kit.phone({ name: 'c' });
+    const suite = 'AES_CM_128_HMAC_SHA1_80';
+    const a = await kit.phone({ name: 'a', srtp: suite });
+    const stranger = await kit.phone({ name: 'stranger' });
+    const sides = { 'call-id': 'keys', 'from-tag': 'c', flags: ['port-latching'] };
+    const how = { ...sides, 'transport-protocol': 'RTP/SAVP', SDES: [`only-${suite}`] };
+    const forA = await kit.sdp('offer', { ...how, sdp: c.sdp() });
+    const forC = await kit.sdp('answer', { ...sides, 'to-tag': 'a', sdp: a.sdp() });
+    a.crypto?.learn(forA);
+    stranger.start(sdpAddress(forA));
+    await stranger.until(() => stranger.sent >= 5, 'a few packets');
+    c.start(forC);
+    await a.hears(5, 'c');
+    assert.equal(stranger.packets.length, 0);
+    a.start(forA);
+    await c.hears(5, 'a');
+    assert.deepEqual(Object.keys(c.analyse().senders), ['a']);
+  });
+
   it('IPv6 on one side, IPv4 on the other', async function () {
     if (!Object.values(networkInterfaces()).some((list) => list?.some((i) => i.address === '::1')))
       this.skip();

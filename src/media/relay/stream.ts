@@ -7,6 +7,7 @@ import {
   rtpSequence,
   rtpSsrc,
   rtpTimestamp,
+  srtpHeaderLength,
 } from '../../rtp/index.ts';
 import { isTelephoneEvent, type SdpCodec, type SdpDirection } from '../../sdp/index.ts';
 import { Digits } from '../links/digits.ts';
@@ -178,25 +179,33 @@ export class Stream {
 
   #receive(arrived: Buffer, address: string, port: number): void {
     const now = this.#clock.now();
-    const headerLength = this.#isRtp ? rtpHeaderLength(arrived) : 0;
+    const headerLength = this.#headerLength(arrived);
     if (headerLength < 0 || (headerLength === 0 && packetKind(arrived) === 'rtcp'))
       return this.#receiveOther(arrived, address, port);
-    if (!this.rtp.accepts(address, port, now)) return;
-    let packet = arrived;
-    if (this.security !== undefined) {
-      const opened = this.security.unprotect(arrived, false);
-      if (opened === undefined) {
-        this.received.errors++;
-        return;
-      }
-      packet = opened;
+    const packet = this.security === undefined ? arrived : this.#opened(arrived);
+    if (packet === undefined) {
+      this.received.errors++;
+      return;
     }
+    // Only now: who cannot encrypt for this stream does not get it either.
+    if (!this.rtp.accepts(address, port, now)) return;
     this.received.packets++;
     this.received.bytes += arrived.length;
     this.lastPacketAt = now;
     if (this.heardAt === 0 && this.connectedAt > 0) this.heardAt = now;
     if (this.#isRtp && !this.#note(packet, headerLength, now)) return this.#leaveOut();
     this.#forward(packet, headerLength, now);
+  }
+
+  /** The padding of an encrypted packet cannot be looked at yet (RFC 3711 §3.1). */
+  #headerLength(arrived: Buffer): number {
+    if (!this.#isRtp) return 0;
+    return this.security === undefined ? rtpHeaderLength(arrived) : srtpHeaderLength(arrived, arrived.length);
+  }
+
+  #opened(arrived: Buffer): Buffer | undefined {
+    const packet = this.security?.unprotect(arrived, false);
+    return packet === undefined || rtpHeaderLength(packet) < 0 ? undefined : packet;
   }
 
   /** What is no RTP: RTCP on the same port, or nothing that belongs here. */
@@ -256,12 +265,12 @@ export class Stream {
       this.receivedRtcp.errors++;
       return;
     }
-    if (!latch.accepts(address, port, this.#clock.now())) return;
     const packet = this.security === undefined ? arrived : this.security.unprotect(arrived, true);
     if (packet === undefined) {
       this.receivedRtcp.errors++;
       return;
     }
+    if (!latch.accepts(address, port, this.#clock.now())) return;
     this.receivedRtcp.packets++;
     this.receivedRtcp.bytes += arrived.length;
     this.reports.receive(packet);
