@@ -1,8 +1,9 @@
 import type { Call, Party } from '../call/call.ts';
 import type { Calls } from '../call/calls.ts';
 import { userOf } from '../call/endpoint.ts';
-import type { Leg } from '../call/leg.ts';
+import { Flip } from '../call/flip.ts';
 import type { Asker, FlipTarget, Outcome } from '../index.ts';
+import { ringToo } from './flip-ringing.ts';
 import type { Keypads } from './keypad.ts';
 import { push, Push, type PushParts } from './push.ts';
 
@@ -33,14 +34,18 @@ export class FlipsByApi {
   }
 
   start(call: Call, target: FlipTarget, asker: Asker): Started {
+    return call.phase === 'ringing' ? this.#ringing(call, target, asker) : this.#talking(call, target, asker);
+  }
+
+  #talking(call: Call, target: FlipTarget, asker: Asker): Started {
     const party = partyFor(this.#parts, call, target, asker);
     if (party?.leg === undefined) return refused(404, 'Not your call');
     const device = 'device' in target ? target.device : undefined;
-    const refusal = device === undefined ? undefined : this.#refusalOf(device, call, party.leg);
+    const owner = userOf(party.leg.endpoint)?.id;
+    const refusal = device === undefined ? undefined : this.#refusalOf(device, call, owner);
     if (refusal !== undefined) return refusal;
     const extension = device ?? ('extension' in target ? target.extension : '');
-    const by = asker.userId === undefined ? 'administrator' : `user ${this.#extensionOf(asker.userId)}`;
-    const started = push(this.#parts, { call, party, extension, by });
+    const started = push(this.#parts, { call, party, extension, by: this.#nameOf(asker) });
     if (!(started instanceof Push))
       return refused(started.status === 480 ? 409 : started.status, started.reason);
     this.#keypads.began(party.leg, started);
@@ -54,14 +59,31 @@ export class FlipsByApi {
     return running.cancel('Cancelled') ? { ok: true } : refused(409, 'Answered already');
   }
 
-  #refusalOf(extension: string, call: Call, leg: Leg): Started | undefined {
+  /** One that waits for its answer can ring at further devices of whom it is for. */
+  #ringing(call: Call, target: FlipTarget, asker: Asker): Started {
+    const { directory } = this.#parts;
+    const device = 'device' in target ? directory.device(call.domain, target.device) : undefined;
+    const caller = call.caller.leg && userOf(call.caller.leg.endpoint)?.id;
+    const [first] = [...call.users()].filter((id) => id !== caller);
+    const userId = asker.admin ? (device?.userId ?? first) : asker.userId;
+    if (userId === undefined || userId === caller || 'extension' in target)
+      return refused(409, 'Nobody talks yet');
+    const refusal = 'device' in target ? this.#refusalOf(target.device, call, userId) : undefined;
+    if (refusal !== undefined) return refusal;
+    if (!call.users().has(userId)) return refused(403, 'Not your call');
+    const flip = ringToo(this.#parts, { call, userId, device, by: this.#nameOf(asker) });
+    return flip instanceof Flip ? { ok: true, flipId: flip.id } : refused(flip.status, flip.reason);
+  }
+
+  #refusalOf(extension: string, call: Call, owner: string | undefined): Started | undefined {
     const device = this.#parts.directory.device(call.domain, extension);
     if (device === undefined) return refused(404, 'No such device');
-    if (device.userId !== userOf(leg.endpoint)?.id) return refused(403, 'Not your device');
+    if (device.userId !== owner) return refused(403, 'Not your device');
     return device.trusted ? undefined : refused(403, 'This device may not take calls over');
   }
 
-  #extensionOf(userId: string): string {
-    return this.#parts.directory.userById(userId)?.extension ?? userId;
+  #nameOf({ userId }: Asker): string {
+    if (userId === undefined) return 'administrator';
+    return `user ${this.#parts.directory.userById(userId)?.extension ?? userId}`;
   }
 }

@@ -213,8 +213,8 @@ async function takeOutgoing(call: Call, leg: Leg, flip: Flip): Promise<Refusal |
   return undefined;
 }
 
-/** Resolves once the call has been answered, or is over. */
-function settled(call: Call, leg: Leg): Promise<void> {
+/** Resolves once the call that rings has been answered, or is over; a leg that went its way before is not waited for. */
+export function settled(call: Call, leg?: Leg): Promise<void> {
   const { events } = call.context;
   return new Promise((resolve) => {
     const offs: (() => void)[] = [];
@@ -224,6 +224,6 @@ function settled(call: Call, leg: Leg): Promise<void> {
       resolve();
     };
     offs.push(events.on('answered', done), events.on('ended', done));
-    if (leg.state !== 'ringing' && call.phase !== 'ringing') done(call);
+    if (leg?.state !== 'ringing' && call.phase !== 'ringing') done(call);
   });
 }
