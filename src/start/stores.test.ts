@@ -114,6 +114,32 @@ function suite(storeOf: () => Promise<{ engine: 'sqlite' } | { engine: 'postgres
     assert.equal(known(second).length, 9);
   });
 
+  it('S2-52 what the file changes is in the audit log', async () => {
+    const entries = async ({ records }: Stores) => {
+      const { items } = await records.audit.list({ domain, who: 'configuration', limit: 99 });
+      return items.map(({ action, what }) => `${action} ${what}`).toReversed();
+    };
+    await start(seed);
+    assert.deepEqual(await entries(await start(seed)), ['change directory'], 'the first time, as a whole');
+    await start({
+      ...empty,
+      users: [{ ...ada, name: 'Ada L.', devices: [device('1001'), device('1003')] }],
+      trunks: [{ ...lab, numbers: { '+15550101': '100' } }],
+    });
+    assert.deepEqual(
+      (await entries(await start(empty))).slice(1).toSorted((a, b) => a.localeCompare(b)),
+      [
+        'change users/100',
+        'create devices/1003',
+        'remove devices/1002',
+        'remove devices/2001',
+        'remove groups/500',
+        'remove numbers/+15550100',
+        'remove users/200',
+      ],
+    );
+  });
+
   it('records and audit entries are there again', async () => {
     const first = await start(seed);
     first.records.keepAudit({
@@ -126,7 +152,7 @@ function suite(storeOf: () => Promise<{ engine: 'sqlite' } | { engine: 'postgres
       what: 'users/100',
     });
     const second = await start(seed);
-    assert.equal((await second.records.audit.list({ domain, limit: 9 })).items.length, 1);
+    assert.equal((await second.records.audit.list({ domain, what: 'users/100', limit: 9 })).items.length, 1);
     assert.equal(second.health.state.ok, true);
   });
 

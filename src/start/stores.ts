@@ -10,9 +10,10 @@ import {
   type Database,
   type KeptStores,
 } from '../stores/index.ts';
-import { seedDirectory, type DirectorySeed, type LaidOver } from '../switch/directory/index.ts';
+import type { DirectorySeed } from '../switch/directory/index.ts';
 import type { Opened } from './closing.ts';
 import { at } from './failure.ts';
+import { layOver } from './lay.ts';
 import { openRecords, type Records } from './records.ts';
 
 /** Everything that is kept for good, open. */
@@ -22,9 +23,6 @@ export type Stores = Pick<KeptStores, 'directory' | 'routing' | 'coldRoutes'> & 
   /** The database's file; undefined where it is a server. */
   readonly file: string | undefined;
 };
-
-/** What the program itself remembers: which records the configuration file put there. */
-const laidOverNote = 'laid over';
 
 /** SQLite's primary result codes, and what an operator can do about them. */
 const remedies: Readonly<Record<number, string>> = {
@@ -109,9 +107,10 @@ export async function openStores(
   };
   suspect = () => health.suspect();
   await at('data', () => takeOver(join(config.data, 'cold-routes.db'), stores, log));
-  await at('directory', () => lay(seed, stores, log));
-  const { directory, routing, coldRoutes } = stores;
   const records = openRecords(database, { days: config.records.days, health, log: logger }, opened);
+  const { keepAudit } = records;
+  await at('directory', () => layOver(seed, { stores, keepAudit, clock, random, log }));
+  const { directory, routing, coldRoutes } = stores;
   return { directory, routing, coldRoutes, records, health, file };
 }
 
@@ -126,20 +125,4 @@ async function takeOver(file: string, { kept, coldRoutes }: KeptStores, log: Log
   });
   former.putAside();
   log.info({ file, count: former.routes.length }, 'cold routes taken over into the database');
-}
-
-/** Lays the configuration's users, groups and trunks over what is there, in one transaction. */
-async function lay(seed: DirectorySeed, { kept, directory }: KeptStores, log: Logger): Promise<void> {
-  const note = await kept.note(laidOverNote);
-  const before = note === undefined ? undefined : (JSON.parse(note) as LaidOver);
-  const off = directory.events.on('changed', ({ what, id, removed }) => {
-    if (removed) log.warn({ what, id }, 'no longer in the configuration, and removed');
-  });
-  try {
-    const after = await kept.together(() => seedDirectory(directory, seed, random, before));
-    const text = JSON.stringify(after);
-    if (text !== note) await kept.putNote(laidOverNote, text);
-  } finally {
-    off();
-  }
 }

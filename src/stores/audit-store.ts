@@ -6,9 +6,9 @@ export type AuditEntry = {
   readonly domain: string;
   /** Wall-clock milliseconds. */
   readonly at: number;
-  /** `administrator`, `user 100`, or the device that dialled a code, `device 1001`. */
+  /** `administrator`, `user 100`, the device that dialled a code, `device 1001`, or `configuration`, the file. */
   readonly who: string;
-  /** The address it came from; `phone` for a dialled code. */
+  /** The address it came from; `phone` for a dialled code, `file` for the configuration. */
   readonly from: string;
   readonly action: 'create' | 'change' | 'remove' | 'flip' | 'cancel' | 'end' | 'log in' | 'log out';
   /** What was changed, as its path in the API: `users/100`. */

@@ -242,14 +242,12 @@ describe('SQLite that fails', () => {
       const copy = join(folder, `${++files}.db`);
       writeFileSync(copy, whole);
       damage(copy);
-      const began = performance.now();
       try {
         const opened = await openDatabase(copy);
         open.push(opened);
         await openKept({ database: opened, engine: 'sqlite', clock: systemClock, random });
         return undefined;
       } catch (error) {
-        assert.ok(performance.now() - began < 5000);
         return error;
       }
     };
