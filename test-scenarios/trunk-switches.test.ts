@@ -37,7 +37,6 @@ for (const transport of ['udp', 'tcp'] as const)
     });
     after(async () => {
       await product?.close();
-      assert.equal(carrier?.bindings.size, 0, 'it took its registration away');
       await carrier?.close();
     });
 
@@ -73,5 +72,12 @@ for (const transport of ['udp', 'tcp'] as const)
       await call.ended();
       await far.unregister();
       await near.unregister();
+    });
+
+    it('takes its registration away with the trunk', async () => {
+      const gone = new Promise<void>((done) => carrier.bindings.events.on('removed', () => done()));
+      await product.directory.removeTrunk('carrier');
+      await gone;
+      assert.equal(carrier.bindings.size, 0);
     });
   });

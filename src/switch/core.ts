@@ -92,7 +92,7 @@ export function createCore(parts: CoreParts): Core {
       accepting = false;
       return drained(calls, context, seconds);
     },
-    describe: () => ({ calls: calls.all().map((call) => call.view()), accepting }),
+    describe: () => ({ calls: calls.all().map((call) => call.view()), trunks: trunks.all(), accepting }),
     close: () => trunks.close(),
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random, Timer } from '../../base/index.ts';
+import type { Clock, Random, Timer } from '../../base/index.ts';
 import { trunkDefaults, type DirectoryStore, type Gateway, type Trunk } from '../../stores/index.ts';
 import type { RequestAnswer, Signaling } from '../call/signaling.ts';
 import { domainAt } from './caller-id.ts';
@@ -11,7 +11,6 @@ export type PingsParts = {
   readonly signaling: Signaling;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
 };
 
 const secondsOf = ({ pingSeconds = trunkDefaults.pingSeconds }: Trunk): number => pingSeconds;

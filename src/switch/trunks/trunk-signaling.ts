@@ -97,11 +97,13 @@ class TrunkInvite implements Outgoing {
   readonly #listener: InviteListener;
   readonly #headers: (more: Headers) => Headers;
   readonly #account: Account | undefined;
-  readonly #patience: Timer | undefined;
+  #patience: Timer | undefined;
   #outgoing: Outgoing | undefined;
   #cancelled: Reason | undefined;
   #challenged = false;
   #over = false;
+  /** It has said something, or it is over. */
+  #heard = false;
 
   constructor(parts: TrunkSignalingParts, invitation: Invitation, listener: InviteListener) {
     const { auth, gateway } = invitation.route;
@@ -111,15 +113,16 @@ class TrunkInvite implements Outgoing {
     this.#account = auth === undefined ? undefined : new Account(auth, parts.random);
     this.#headers =
       auth === undefined ? () => invitation.headers : sentAgain('INVITE', invitation.headers, parts.random);
-    const patience = gateway?.patienceMs;
-    this.#patience = patience === undefined ? undefined : parts.clock.after(patience, () => this.#giveUp());
     this.#send({});
+    const patience = gateway?.patienceMs;
+    if (patience === undefined || this.#heard) return;
+    this.#patience = parts.clock.after(patience, () => this.#giveUp());
   }
 
   cancel(reason: Reason): void {
     if (this.#over || this.#cancelled !== undefined) return;
     this.#cancelled = reason;
-    this.#patience?.cancel();
+    this.#quiet();
     this.#outgoing?.cancel(reason);
   }
 
@@ -159,7 +162,7 @@ class TrunkInvite implements Outgoing {
       return this.#send(header);
     }
     this.#over = true;
-    this.#patience?.cancel();
+    this.#quiet();
     this.#note(failure);
     return this.#listener.failed(failure);
   }
@@ -178,8 +181,13 @@ class TrunkInvite implements Outgoing {
     this.#listener.failed(noWord);
   }
 
-  #well(): void {
+  #quiet(): void {
+    this.#heard = true;
     this.#patience?.cancel();
+  }
+
+  #well(): void {
+    this.#quiet();
     const { gateway: led } = this.#invitation.route;
     if (led !== undefined) this.#parts.gateways.answered(led.trunk, led.gateway);
   }

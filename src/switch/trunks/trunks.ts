@@ -68,7 +68,14 @@ export class Trunks implements TrunkStates {
     this.#registrations = new Registrations({ ...parts, signaling: this.signaling });
     this.#pings = new Pings({ ...parts, signaling: this.signaling, gateways: this.gateways });
     const changed = ({ trunk }: { readonly trunk: Trunk }) => this.#changed(trunk);
-    this.gateways.events.on('changed', changed);
+    this.gateways.events.on('changed', (event) => {
+      const { trunk, gateway, now } = event;
+      const said = { trunk: trunk.name, gateway: gatewayName(gateway) };
+      if (now.state === 'resting')
+        parts.log.warn({ ...said, reason: now.reason }, 'gateway fails, and rests');
+      else parts.log.info(said, 'gateway answers');
+      changed(event);
+    });
     this.#registrations.events.on('changed', changed);
     directory.events.on('changed', ({ what, id, removed }) => {
       if (what === 'trunk' && removed) this.gateways.forget(id);
