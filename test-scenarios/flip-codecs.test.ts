@@ -159,19 +159,21 @@ for (const engine of ['embedded', 'rtpengine'] as const)
       unbroken();
     });
 
-    it('S1-61 a puller that offers video as well: the video is turned down, the audio moves', async () => {
-      await talking();
-      const rtp = await endpoint({});
-      const mobile = await product.phone('1002', { rtp: false });
-      const video = 'm=video 49170 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n';
-      const pulled = await mobile.invite('*33', { sdp: rtp.sdp() + video });
-      await pulled.answered();
-      const answer = await bodyOf(pulled, 200);
-      assert.match(answer, /^m=video 0 /m);
-      rtp.start(answer);
-      await bothHear(rtp);
-      unbroken();
-    });
+    for (const place of ['below', 'above'] as const)
+      it(`S1-61 a puller that offers video as well, ${place} the audio: the video is turned down, the audio moves`, async () => {
+        await talking();
+        const rtp = await endpoint({});
+        const mobile = await product.phone('1002', { rtp: false });
+        const video = 'm=video 49170 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\n';
+        const sdp = place === 'below' ? rtp.sdp() + video : rtp.sdp().replace('m=audio', `${video}m=audio`);
+        const pulled = await mobile.invite('*33', { sdp });
+        await pulled.answered();
+        const answer = await bodyOf(pulled, 200);
+        assert.match(answer, place === 'below' ? /^m=audio [^]*^m=video 0 /m : /^m=video 0 [^]*^m=audio /m);
+        rtp.start(answer);
+        await bothHear(rtp);
+        unbroken();
+      });
 
     it('no codec at all that could be had: 488, and the two talk on', async () => {
       await talking();

@@ -42,7 +42,7 @@ function tonesHeard(call: PhoneCall): string {
   return digits;
 }
 
-describe('push from a phone that sends its keys as tones', () => {
+describe('S1-66 push from a phone that sends its keys as tones, as an analog one behind a gateway', () => {
   let product: Product;
   let far: PhoneCall;
   let desk: PhoneCall;

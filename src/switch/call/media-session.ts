@@ -4,6 +4,7 @@ import { asAnswerToKeys } from './sdes.ts';
 import {
   audioProtocol,
   familyOf,
+  inLinesOf,
   sameNumbers,
   shareCodec,
   speechCodecs,
@@ -91,7 +92,7 @@ export class MediaSession {
       'from-tag': from.tag,
       'to-tag': to.tag,
       'via-branch': branch,
-      sdp: asAnswerToKeys(this.#branches.get(branch)?.told ?? '', to.sdp),
+      sdp: asAnswerTo(this.#branches.get(branch)?.told ?? '', to.sdp),
     });
   }
 
@@ -132,7 +133,7 @@ export class MediaSession {
       ...offering(from, offeringTo(from, to.sdp)),
       sdp: from.sdp,
     });
-    const sdp = asAnswerToKeys(told, to.sdp);
+    const sdp = asAnswerTo(told, to.sdp);
     return this.#sdp('answer', { ...tags, ...addresses(to, familyOf(from.sdp)), sdp });
   }
 
@@ -182,6 +183,8 @@ export class MediaSession {
     }
   }
 }
+
+const asAnswerTo = (told: string, said: string): string => asAnswerToKeys(told, inLinesOf(told, said));
 
 /** Said only where the two sides differ: each is told of an address of its own family. */
 const addresses = (said: MediaParty, family: AddressFamily | undefined) =>

@@ -4,6 +4,7 @@ import {
   asAnswer,
   audioCodecs,
   directionOf,
+  inLinesOf,
   placeholderOffer,
   sameSession,
   shareCodec,
@@ -58,6 +59,25 @@ describe('session description', () => {
     );
     assert.ok(!withCodecs(plain, ['pcma/8000']).includes('rtpmap:0'));
     assert.equal(withCodecs(plain, ['opus/48000/2']), plain);
+  });
+
+  it('S1-61 puts the lines of a device in the order of what it would have been offered, by kind (RFC 3264 §6)', () => {
+    const head = ['v=0', 'o=- 1 1 IN IP4 192.0.2.1', 's=-', 'c=IN IP4 192.0.2.1', 't=0 0'];
+    const [audio, video] = [
+      ['m=audio 4000 RTP/AVP 0', 'a=sendrecv'],
+      ['m=video 5000 RTP/AVP 99', 'a=rtpmap:99 VP8/90000'],
+    ];
+    const sdp = (...lines: readonly (readonly string[] | undefined)[]) =>
+      [...head, ...lines.flatMap((line) => line ?? []), ''].join('\r\n');
+    const offered = (...lines: readonly (readonly string[] | undefined)[]) =>
+      sdp(...lines).replaceAll('000 ', '001 ');
+    assert.equal(inLinesOf(offered(audio), sdp(video, audio)), sdp(audio));
+    assert.equal(inLinesOf(offered(audio, video), sdp(video, audio)), sdp(audio, video));
+    assert.equal(inLinesOf(offered(video, audio), sdp(audio)), sdp(['m=video 0 RTP/AVP 99'], audio));
+    assert.equal(inLinesOf(offered(audio), sdp(audio)), sdp(audio));
+    assert.equal(inLinesOf('', sdp(video, audio)), sdp(video, audio));
+    const refused = ['m=audio 0 RTP/AVP 0'];
+    assert.equal(inLinesOf(offered(audio), sdp(refused, audio)), sdp(audio));
   });
 
   it("answers a device's offer in its own numbers, with common codecs only, and refuses the video line", () => {

@@ -216,6 +216,27 @@ function answerSection(
   return withPayloadTypes([head, ...described, ...rest, ...secured], keep);
 }
 
+/**
+ * What a device said of itself as the answer to what it would have been offered: its lines in the order of the offer's,
+ * by kind, and those that it does not have turned down (RFC 3264 §6). A device that calls in has an order of its own.
+ */
+export function inLinesOf(offer: string, said: string): string {
+  const wanted = parse(offer).media;
+  const own = parse(said);
+  const same =
+    wanted.length === own.media.length &&
+    wanted.every((line, i) => kindOf(line) === kindOf(own.media[i] ?? []));
+  if (same || wanted.length === 0) return said;
+  const left = [...own.media];
+  const media = wanted.map((line) => {
+    const active = left.findIndex((section) => kindOf(section) === kindOf(line) && isActive(section));
+    const at = active >= 0 ? active : left.findIndex((section) => kindOf(section) === kindOf(line));
+    const found = at < 0 ? undefined : left.splice(at, 1)[0];
+    return found ?? [(line[0] ?? '').replace(/^(m=\S+) \d+(\/\d+)?/, '$1 0')];
+  });
+  return print({ session: own.session, media });
+}
+
 /** Whether two descriptions say the same but for the origin line: a session refresh (RFC 4028 §7.4). */
 export const sameSession = (a: string, b: string): boolean =>
   a.replace(/^o=.*$/m, '').trim() === b.replace(/^o=.*$/m, '').trim();
