@@ -1,5 +1,13 @@
 import { Emitter, type Random } from '../base/index.ts';
-import type { Binding, BindingStore, ColdRoute, ColdRouteStore, DirectoryStore } from '../stores/index.ts';
+import type {
+  Binding,
+  BindingStore,
+  ColdRoute,
+  ColdRouteStore,
+  DirectoryStore,
+  RoutingEvents,
+  RoutingStore,
+} from '../stores/index.ts';
 import type { Asker, CallEvents, CallView, FlipView, TrunkEvents, TrunkState } from '../switch/index.ts';
 import type { Spike } from '../switch/reports/index.ts';
 import { bindingFor, callFor, flipFor } from './views.ts';
@@ -19,6 +27,7 @@ export type EventLogParts = {
   readonly calls: Emitter<CallEvents>;
   readonly bindings: BindingStore;
   readonly coldRoutes: ColdRouteStore;
+  readonly routing?: RoutingStore;
   readonly directory: DirectoryStore;
   readonly trunks?: Emitter<TrunkEvents>;
   readonly spikes?: Emitter<{ spike: Spike }>;
@@ -49,7 +58,7 @@ export class EventLog {
     this.#parts = parts;
     this.#epoch = parts.random.hex(4);
     this.#most = parts.kept ?? 4096;
-    const { calls, bindings, coldRoutes } = parts;
+    const { calls, bindings, coldRoutes, routing } = parts;
     const updated = (view: CallView) => this.#call('call.updated', view);
     this.#off = [
       calls.on('started', (view) => this.#call('call.created', view)),
@@ -63,6 +72,7 @@ export class EventLog {
         this.#binding('binding.removed', binding, { reason }),
       ),
       coldRoutes.events.on('changed', ({ userId, route }) => this.#coldRoute(userId, route)),
+      routing?.events.on('changed', (change) => this.#routing(change)) ?? (() => undefined),
       parts.trunks?.on('changed', (state) => this.#trunk(state)) ?? (() => undefined),
       parts.spikes?.on('spike', (spike) => this.#spike(spike)) ?? (() => undefined),
     ];
@@ -125,6 +135,25 @@ export class EventLog {
       users: new Set(side.filter((user) => user !== undefined)),
       data: () => flipFor(call.id, flip),
     });
+  }
+
+  /** What to look at anew, and not what it has become: rules are long. */
+  #routing({ what, domain, id }: RoutingEvents['changed']): void {
+    const path = what === 'routing' ? this.#rulesOf(domain, id) : what === 'policy' ? what : `${what}s/${id}`;
+    // Whose rules they were is gone.
+    if (path === undefined) return;
+    const users = new Set(what === 'routing' && id.startsWith('user:') ? [id.slice('user:'.length)] : []);
+    this.#log({ name: 'routing.changed', domain, users, data: () => ({ path }) });
+  }
+
+  /** Where the API has the rules of an owner, `kind:id`. */
+  #rulesOf(domain: string, owner: string): string | undefined {
+    const { directory } = this.#parts;
+    const id = owner.slice(owner.indexOf(':') + 1);
+    if (owner.startsWith('number:')) return `numbers/${id}/rules`;
+    const group = owner.startsWith('group:');
+    const found = group ? directory.groups(domain).find((one) => one.id === id) : directory.userById(id);
+    return found === undefined ? undefined : `${group ? 'groups' : 'users'}/${found.extension}/rules`;
   }
 
   #trunk({ domain, ...said }: TrunkState): void {

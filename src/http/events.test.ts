@@ -78,6 +78,21 @@ describe('live events (server-sent events)', () => {
     await events.next('cold-route.changed', (event) => event.data['device'] === null);
   });
 
+  it('tell where rules have changed: an administrator everywhere, a user of the own ones', async () => {
+    const all = await listen(api.admin);
+    const own = await listen(ada);
+    await api.admin.put('/api/v1/schedules/office', { timeZone: 'UTC' });
+    await api.admin.put('/api/v1/policy', { country: 'US' });
+    await api.admin.put('/api/v1/users/200/profile', { profile: 'travel' });
+    await ada.put('/api/v1/users/100/presence', { presence: 'meeting' });
+    assert.equal((await own.next('routing.changed')).data['path'], 'users/100/rules');
+    await all.next('routing.changed', (event) => event.data['path'] === 'users/100/rules');
+    const told = (events: Events) =>
+      events.seen.filter(({ name }) => name === 'routing.changed').map(({ data }) => data['path']);
+    assert.deepEqual(told(all), ['schedules/office', 'policy', 'users/200/rules', 'users/100/rules']);
+    assert.deepEqual(told(own), ['users/100/rules']);
+  });
+
   it('tell a user of nobody else’s calls, devices and flips', async () => {
     await api.admin.post('/api/v1/users', { extension: '300', name: 'Cleo', pin: '3000' });
     const cleo = await listen(await api.nobody.login('300', '3000'));

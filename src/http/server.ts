@@ -177,6 +177,7 @@ function parts(options: HttpOptions) {
     trunks: product.trunks.events,
     bindings,
     coldRoutes,
+    routing,
     directory,
     domain,
     random,

@@ -19,7 +19,7 @@ export function eventRoutes(server: FastifyInstance, { streams }: ApiParts): voi
           200: {
             description:
               'call.created, call.updated, call.left, call.ended, flip.ringing, flip.answered, flip.moved, ' +
-              'flip.failed, flip.cancelled, binding.added, binding.removed, cold-route.changed, reset',
+              'flip.failed, flip.cancelled, binding.added, binding.removed, cold-route.changed, routing.changed, reset',
             content: { 'text/event-stream': { schema: { type: 'string' } } },
           },
           ...problems(401, 429),
