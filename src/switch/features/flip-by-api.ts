@@ -23,6 +23,12 @@ function partyFor(parts: PushParts, call: Call, target: FlipTarget, asker: Asker
 const isFor = ({ party: { leg } }: Push, asker: Asker): boolean =>
   asker.admin || (leg !== undefined && userOf(leg.endpoint)?.id === asker.userId);
 
+const callerOf = ({ caller: { leg } }: Call): string | undefined =>
+  leg === undefined ? undefined : userOf(leg.endpoint)?.id;
+
+/** Whom a call rings for. */
+const calledUsers = (call: Call): string[] => [...call.users()].filter((id) => id !== callerOf(call));
+
 /** `POST /calls/{id}/flip`: a push that nobody dialled. Its progress is told by events. */
 export class FlipsByApi {
   readonly #parts: PushParts & { readonly calls: Calls };
@@ -63,14 +69,12 @@ export class FlipsByApi {
   #ringing(call: Call, target: FlipTarget, asker: Asker): Started {
     const { directory } = this.#parts;
     const device = 'device' in target ? directory.device(call.domain, target.device) : undefined;
-    const caller = call.caller.leg && userOf(call.caller.leg.endpoint)?.id;
-    const [first] = [...call.users()].filter((id) => id !== caller);
-    const userId = asker.admin ? (device?.userId ?? first) : asker.userId;
-    if (userId === undefined || userId === caller || 'extension' in target)
+    const userId = asker.admin ? (device?.userId ?? calledUsers(call)[0]) : asker.userId;
+    if (userId === undefined || userId === callerOf(call) || 'extension' in target)
       return refused(409, 'Nobody talks yet');
     const refusal = 'device' in target ? this.#refusalOf(target.device, call, userId) : undefined;
     if (refusal !== undefined) return refusal;
-    if (!call.users().has(userId)) return refused(403, 'Not your call');
+    if (!calledUsers(call).includes(userId)) return refused(403, 'Not your call');
     const flip = ringToo(this.#parts, { call, userId, device, by: this.#nameOf(asker) });
     return flip instanceof Flip ? { ok: true, flipId: flip.id } : refused(flip.status, flip.reason);
   }
