@@ -32,6 +32,8 @@ function fail(error: unknown): never {
 }
 
 async function serve(config: Config): Promise<void> {
+  // drachtio-srf asks for a variable at each header of each message, which costs a fifth of its parsing; a copy answers at once.
+  process.env = { ...process.env };
   // Loaded only now: a wrong configuration is told before drachtio-srf and fastify are read.
   const { run } = await import('./start/index.ts');
   const running = run(config);
