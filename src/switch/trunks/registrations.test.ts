@@ -34,7 +34,7 @@ describe('carriers where we are registered, on virtual time', () => {
   });
   afterEach(async () => {
     const closed = world.core.close();
-    clock.advance(2000);
+    clock.advance(5000);
     await closed;
     world.close();
   });
@@ -152,7 +152,7 @@ describe('carriers where we are registered, on virtual time', () => {
     await settle();
     const closed = world.core.close();
     assert.equal(sent().at(-1)?.headers['Expires'], '0');
-    clock.advance(2000);
+    clock.advance(5000);
     await closed;
   });
 

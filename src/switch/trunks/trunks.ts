@@ -45,7 +45,7 @@ export interface TrunkStates {
 }
 
 /** How long carriers are given to take a registration away when the switch stops. */
-const leaveMs = 2000;
+const leaveMs = 5000;
 
 /** The gateways to the telephone network: which way a number goes out, and who a call comes from. */
 export class Trunks implements TrunkStates {
