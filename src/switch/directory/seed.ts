@@ -84,16 +84,22 @@ export async function seedDirectory(
 ): Promise<LaidOver> {
   const { domain, aliases } = seed;
   const removes = seed.users.length + seed.groups.length + seed.trunks.length > 0 && seed.demo !== true;
-  if (removes && before !== undefined && before.domain !== domain) await leaveDomain(directory, seed, before);
+  const past = removes ? before : undefined;
+  if (past !== undefined && past.domain !== domain) await leaveDomain(directory, seed, past);
   const there = directory.domains().find(({ name }) => name === domain);
   if (!isDeepStrictEqual(there?.aliases, aliases)) await directory.putDomain({ name: domain, aliases });
   refuseTwice(seed);
-  if (removes && before !== undefined) await removeMissing(directory, seed, before);
+  if (past !== undefined) await removeMissing(directory, seed, past);
+  await putAll(directory, seed, random);
+  const now = laidOver(directory, seed);
+  return removes || before === undefined ? now : both(before, now);
+}
+
+async function putAll(directory: DirectoryStore, seed: DirectorySeed, random: Random): Promise<void> {
+  const { domain } = seed;
   for (const user of seed.users) await seedUser(directory, domain, user, random);
   for (const group of seed.groups) await seedGroup(directory, domain, group);
   for (const trunk of seed.trunks) await seedTrunk(directory, domain, trunk);
-  const now = laidOver(directory, seed);
-  return removes || before === undefined ? now : both(before, now);
 }
 
 /** Nobody was removed, and whoever was there before still comes from a file. */
