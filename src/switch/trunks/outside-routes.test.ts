@@ -136,6 +136,12 @@ describe('ways outside', () => {
       assert.deepEqual(uris({ number: '030123456' }), ['sip:+4930123456@one.example:5060']);
     });
 
+    it('what is stripped is counted in the number as the pattern fitted it', async () => {
+      await put({ name: 'one', country: 'DE', routes: [{ pattern: '+49*', strip: 3, prepend: '0' }] });
+      for (const number of ['+4930123456', '030123456', '004930123456'])
+        assert.deepEqual(uris({ number }), ['sip:030123456@one.example:5060'], number);
+    });
+
     it('over TCP or TLS, and to a carrier whose domain is not its gateway', async () => {
       await put({ name: 'one', transport: 'tls', carrierDomain: 'carrier.example' });
       const [way] = trunks.outsideRoutes({ domain, number: '12345' });

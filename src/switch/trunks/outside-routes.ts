@@ -101,9 +101,13 @@ export function outsideRoutes(parts: OutsideParts, ask: OutsideAsk): readonly Ou
 function calledOver(forms: NumberForms, trunk: Trunk, route: TrunkRoute, ask: OutsideAsk): string {
   // What people dial in an emergency is understood as it is, and nowhere else as anything else.
   if (ask.emergency === true) return ask.number;
-  const { strip = 0, prepend = '' } = route;
-  const written = forms.formed(ask.number, trunk.dial ?? trunkDefaults.dial, trunk.country);
-  return strip === 0 && prepend === '' ? written : `${prepend}${written.slice(strip)}`;
+  const { pattern, strip = 0, prepend = '' } = route;
+  if (strip === 0 && prepend === '')
+    return forms.formed(ask.number, trunk.dial ?? trunkDefaults.dial, trunk.country);
+  // What is taken away is counted in what the pattern fitted.
+  const fitted = pattern === '*' || fits(pattern, ask.number);
+  const number = fitted ? ask.number : (forms.e164(ask.number, trunk.country) ?? ask.number);
+  return `${prepend}${number.slice(strip)}`;
 }
 
 /** The way to an outside number over one gateway of a trunk. */
