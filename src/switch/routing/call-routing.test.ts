@@ -108,6 +108,22 @@ describe('rules in the live switch', () => {
     assert.equal(rules.check(ada, home), undefined);
   });
 
+  it('S2-63 who a protected number leads to forwards it as little as the number does', async () => {
+    const home = rule('home', [], forward('+12025550123'));
+    const protect = (...protectedNumbers: string[]) =>
+      world.routing.putPolicy({ ...rules.policy(domain), protectedNumbers });
+    await protect('+1 555 0100');
+    for (const owner of [number, support]) assert.match(rules.refusal(owner, home) ?? '', /is protected/);
+    assert.equal(rules.refusal(support, { ...home, locked: true }), undefined);
+    assert.equal(rules.refusal(ada, home), undefined);
+    await protect('500');
+    assert.match(rules.refusal(support, home) ?? '', /500 is protected/);
+    assert.equal(rules.refusal(number, home), undefined);
+    await world.directory.putNumber({ domain, number: '+15550100', target: '100' });
+    await protect('+15550100');
+    assert.match(rules.refusal(ada, home) ?? '', /100 is protected/);
+  });
+
   it('a calendar and a look-up are asked for their domain, time and call', async () => {
     const asked: unknown[] = [];
     const wall = Date.parse('2026-03-03T19:00:00Z');

@@ -167,10 +167,21 @@ export class CallRouting {
         owner,
         ownerName: this.nameOf(owner),
         engaged: presence?.has('in-call') === true || presence?.has('meeting') === true,
+        guards: (dialled) => this.#leadsTo(domain, dialled, owner),
         inside: (dialled) => this.inside(domain, dialled) !== undefined,
       },
       rule,
     );
+  }
+
+  #leadsTo(domain: string, dialled: string, owner: RoutingOwner): boolean {
+    let next = this.ownerOf(domain, dialled);
+    for (let hop = 0; hop < maxNumberHops && next !== undefined; hop++) {
+      if (sameOwner(owner, next)) return true;
+      const target = this.targetOf(next);
+      next = target === undefined ? undefined : this.ownerOf(domain, target);
+    }
+    return false;
   }
 
   needsConfirm(domain: string, to: string): boolean {

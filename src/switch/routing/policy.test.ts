@@ -33,6 +33,7 @@ const ask = (
       owner,
       ownerName: '100',
       engaged: false,
+      guards: (one) => one === (facts.ownerName ?? '100'),
       inside: (dialled) => ['100', '200', '500'].includes(dialled),
       ...facts,
     },
@@ -52,6 +53,7 @@ describe('policy above rules', () => {
     assert.match(ask('+33142685300', { countries: ['DE', 'GB'] }) ?? '', /FR are blocked/);
     assert.equal(ask('+442079460018', { exceptions: ['+442079460018'] }), undefined);
     assert.equal(ask('+442079460018', { exceptions: ['+4420'] }), undefined);
+    assert.equal(ask('+49301234567', { blockedPrefixes: ['+4930'], exceptions: ['0301234567'] }), undefined);
     assert.equal(ask('+442079460018', { countries: 'all' }), undefined);
   });
 

@@ -37,6 +37,8 @@ export type PolicyFacts = {
   readonly ownerName: string;
   /** The owner is in a call or a meeting. False while a rule is only being saved. */
   readonly engaged: boolean;
+  /** Whether a protected number or extension is the owner, or leads to it. */
+  readonly guards: (dialled: string) => boolean;
   /** Whether something dialled is within the domain. */
   readonly inside: (dialled: string) => boolean;
 };
@@ -74,13 +76,10 @@ export function permits(facts: PolicyFacts, rule: Pick<Rule, 'then' | 'locked'>)
   return undefined;
 }
 
-function personRefused({ policy, owner, ownerName, numbers }: PolicyFacts): string | undefined {
-  const { protectedNumbers, mayForwardOutside, country } = policy;
-  const ways = [ownerName, numbers.read(ownerName, country)?.e164];
-  const guarded = protectedNumbers.some(
-    (one) => ways.includes(one) || ways.includes(numbers.read(one, country)?.e164 ?? one),
-  );
-  if (guarded) return `${ownerName} is protected: only a rule that an administrator has locked leads outside`;
+function personRefused({ policy, owner, ownerName, guards }: PolicyFacts): string | undefined {
+  const { protectedNumbers, mayForwardOutside } = policy;
+  if (protectedNumbers.some((one) => guards(one)))
+    return `${ownerName} is protected: only a rule that an administrator has locked leads outside`;
   if (owner.kind === 'user' && mayForwardOutside !== 'all' && !mayForwardOutside.includes(ownerName))
     return `${ownerName} may not forward outside`;
   return undefined;
@@ -92,7 +91,8 @@ function numberRefused({ policy, numbers }: PolicyFacts, to: string): string | u
   if (exceptions.includes(to)) return undefined;
   if (read === undefined)
     return `${to} is neither an extension here nor a telephone number${country === '' ? ' with its country code' : ''}`;
-  if (exceptions.some((prefix) => read.e164.startsWith(prefix))) return undefined;
+  if (exceptions.some((one) => read.e164.startsWith(one) || numbers.read(one, country)?.e164 === read.e164))
+    return undefined;
   const blocked = blockedPrefixes.find((prefix) => read.e164.startsWith(prefix));
   if (blocked !== undefined) return `calls to ${blocked} are blocked`;
   return countryRefused(policy, read);
