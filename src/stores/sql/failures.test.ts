@@ -89,6 +89,16 @@ overEngines((bench, opener) => {
     assert.deepEqual(third.coldRoutes.all(), [], 'the cold route went with the user');
   });
 
+  it('what is read is in the same order at each start', async () => {
+    const where = await bench.fresh();
+    const { directory } = await opener.kept(where);
+    await directory.putDomain({ name: domain, aliases: [] });
+    for (const extension of ['300', '100', '200']) await directory.putUser(user(extension));
+    await directory.putUser(user('100', 'Changed'));
+    const extensions = (await opener.kept(where)).directory.users(domain).map(({ extension }) => extension);
+    assert.deepEqual(extensions, ['100', '200', '300']);
+  });
+
   it('changes that are made together are written together, or not at all', async () => {
     const where = await bench.fresh();
     const { kept, directory } = await opener.kept(where);

@@ -41,13 +41,14 @@ export class KeptDatabase implements Durable {
   /** Everything that is kept. Rejects when a table is damaged or holds what is no JSON. */
   async load(): Promise<KeptContents> {
     const contents: Partial<Record<keyof KeptRecords, readonly unknown[]>> = {};
-    for (const [kind, { table, record }] of Object.entries(keptTables)) {
+    for (const [kind, { table, record, order }] of Object.entries(keptTables)) {
       // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
       if (this.#options.engine === 'sqlite') await this.#refuseDamaged(table);
       // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
       const rows = await this.#options.database
         .selectFrom(table as 'notes')
         .selectAll()
+        .orderBy(order.map((column) => sql.ref(column)))
         .execute();
       contents[kind as keyof KeptRecords] = rows.map((row) => record(row as never));
     }

@@ -14,6 +14,8 @@ export type KeptTable<T> = {
   /** The other columns. */
   readonly rest: (record: T) => Columns;
   readonly record: (row: never) => T;
+  /** The columns that they are read in the order of: the same one at each start. */
+  readonly order: readonly string[];
   /** Rows elsewhere that go when the record is removed. */
   readonly dependents?: (record: T) => readonly (readonly [table: keyof Tables, where: Columns])[];
 };
@@ -22,7 +24,7 @@ export type KeptTable<T> = {
 function json<T>(
   table: keyof Tables,
   key: (record: T) => Columns,
-  more: Pick<KeptTable<T>, 'dependents'> & { readonly columns?: (record: T) => Columns } = {},
+  more: Pick<KeptTable<T>, 'dependents' | 'order'> & { readonly columns?: (record: T) => Columns },
 ): KeptTable<T> {
   const { columns = () => ({}), ...rest } = more;
   return {
@@ -41,25 +43,30 @@ type Named = { readonly domain: string; readonly name: string };
 const named = ({ domain, name }: Named) => ({ domain, name });
 
 export const keptTables: { readonly [K in Kind]: KeptTable<KeptRecords[K]> } = {
-  domain: json('domains', ({ name }) => ({ name })),
+  domain: json('domains', ({ name }) => ({ name }), { order: ['name'] }),
   user: json('users', ({ id }) => ({ id }), {
+    order: ['domain', 'extension'],
     columns: ({ domain, extension }) => ({ domain, extension }),
     dependents: ({ domain, id }) => [['cold_routes', { user_id: id }], routingOf(domain, 'user', id)],
   }),
   device: json('devices', ({ id }) => ({ id }), {
+    order: ['domain', 'extension'],
     columns: ({ domain, extension, userId }) => ({ domain, extension, user_id: userId }),
     dependents: ({ id }) => [['cold_routes', { device_id: id }]],
   }),
   group: json('ring_groups', ({ id }) => ({ id }), {
+    order: ['domain', 'extension'],
     columns: ({ domain, extension }) => ({ domain, extension }),
     dependents: ({ domain, id }) => [routingOf(domain, 'group', id)],
   }),
   number: json('numbers', ({ domain, number }) => ({ domain, number }), {
+    order: ['domain', 'number'],
     dependents: ({ domain, number }) => [routingOf(domain, 'number', number)],
   }),
-  trunk: json<Trunk>('trunks', ({ id }) => ({ id }), { columns: named }),
+  trunk: json<Trunk>('trunks', ({ id }) => ({ id }), { order: ['domain', 'name'], columns: named }),
   coldRoute: {
     table: 'cold_routes',
+    order: ['user_id'],
     key: ({ userId }) => ({ user_id: userId }),
     rest: ({ deviceId, setAt, setBy }) => ({ device_id: deviceId, set_at: setAt, set_by: setBy }),
     record: ({ user_id, device_id, set_at, set_by }: Tables['cold_routes']) => ({
@@ -69,11 +76,13 @@ export const keptTables: { readonly [K in Kind]: KeptTable<KeptRecords[K]> } = {
       setBy: set_by,
     }),
   },
-  routing: json('routings', ({ owner: { domain, kind, id } }) => ({ domain, kind, owner: id })),
-  schedule: json<Schedule>('schedules', named),
-  callerList: json<CallerList>('caller_lists', named),
-  calendar: json<CalendarSource>('calendars', named),
-  policy: json('policies', ({ domain }) => ({ domain })),
+  routing: json('routings', ({ owner: { domain, kind, id } }) => ({ domain, kind, owner: id }), {
+    order: ['domain', 'kind', 'owner'],
+  }),
+  schedule: json<Schedule>('schedules', named, { order: ['domain', 'name'] }),
+  callerList: json<CallerList>('caller_lists', named, { order: ['domain', 'name'] }),
+  calendar: json<CalendarSource>('calendars', named, { order: ['domain', 'name'] }),
+  policy: json('policies', ({ domain }) => ({ domain }), { order: ['domain'] }),
 };
 
 /** One statement: a row put, or rows removed. */

@@ -11,6 +11,7 @@ export function migrationsFor(engine: Engine): Record<string, Migration> {
   return {
     '0001-records-and-audit': { up: (db) => recordsAndAudit(db, engine) },
     '0002-kept': { up: (db) => kept(db, engine) },
+    '0003-record-numbers': { up: (db) => recordNumbers(db, engine) },
   };
 }
 
@@ -53,6 +54,21 @@ async function recordsAndAudit(db: Kysely<unknown>, engine: Engine): Promise<voi
     .execute();
   await index(db, 'audit_by_time', 'audit', ['domain', 'at', 'id']);
   await (engine === 'sqlite' ? guardInSqlite(db) : guardInPostgresql(db));
+}
+
+/** Public numbers of calls, beside who called whom. */
+async function recordNumbers(db: Kysely<unknown>, engine: Engine): Promise<void> {
+  const text = textOf(engine);
+  await db.schema
+    .createTable('call_record_numbers')
+    .ifNotExists()
+    .addColumn('record_id', text, (column) =>
+      column.notNull().references('call_records.id').onDelete('cascade'),
+    )
+    .addColumn('number', text, (column) => column.notNull())
+    .addPrimaryKeyConstraint('call_record_numbers_key', ['number', 'record_id'])
+    .execute();
+  await index(db, 'call_record_numbers_by_record', 'call_record_numbers', ['record_id']);
 }
 
 function index(db: Kysely<unknown>, name: string, table: string, columns: string[]): Promise<void> {

@@ -1,5 +1,11 @@
 import { pageOf, parseCursor } from '../cursor.ts';
-import type { CallRecord, Page, RecordQuery, RecordStore } from '../records-store.ts';
+import {
+  numbersIn,
+  type CallRecord,
+  type Page,
+  type RecordQuery,
+  type RecordStore,
+} from '../records-store.ts';
 import type { Database } from './database.ts';
 
 const rowOf = (record: CallRecord) => ({
@@ -11,6 +17,9 @@ const rowOf = (record: CallRecord) => ({
   callee: record.to,
   body: JSON.stringify(record),
 });
+
+const numbersOf = (record: CallRecord) =>
+  numbersIn(record).map((number) => ({ record_id: record.id, number }));
 
 const recordOf = ({ body }: { readonly body: string }) => JSON.parse(body) as CallRecord;
 
@@ -38,6 +47,14 @@ export class SqlRecordStore implements RecordStore {
         const owners = [...new Set(record.userIds)].map((userId) => ({ record_id: id, user_id: userId }));
         // oxlint-disable-next-line no-await-in-loop -- likewise
         if (owners.length > 0) await transaction.insertInto('call_record_users').values(owners).execute();
+        const numbers = numbersOf(record);
+        if (numbers.length === 0) continue;
+        // oxlint-disable-next-line no-await-in-loop -- likewise
+        await transaction
+          .insertInto('call_record_numbers')
+          .values(numbers)
+          .onConflict((conflict) => conflict.columns(['number', 'record_id']).doNothing())
+          .execute();
       }
     });
   }
@@ -68,7 +85,18 @@ export class SqlRecordStore implements RecordStore {
         ),
       )
       .$if(number !== undefined, (q) =>
-        q.where((is) => is.or([is('caller', '=', number ?? ''), is('callee', '=', number ?? '')])),
+        q.where((is) =>
+          is.or([
+            is('caller', '=', number ?? ''),
+            is('callee', '=', number ?? ''),
+            is('id', 'in', (inner) =>
+              inner
+                .selectFrom('call_record_numbers')
+                .select('record_id')
+                .where('number', '=', number ?? ''),
+            ),
+          ]),
+        ),
       )
       .$if(answered !== undefined, (q) => q.where('answered', '=', Number(answered)))
       .$if(since !== undefined, (q) => q.where('started_at', '>=', since ?? 0))
@@ -90,12 +118,14 @@ export class SqlRecordStore implements RecordStore {
 
   async removeBefore(startedAt: number): Promise<number> {
     return this.#database.transaction().execute(async (transaction) => {
-      await transaction
-        .deleteFrom('call_record_users')
-        .where('record_id', 'in', (inner) =>
-          inner.selectFrom('call_records').select('id').where('started_at', '<', startedAt),
-        )
-        .execute();
+      for (const table of ['call_record_users', 'call_record_numbers'] as const)
+        // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
+        await transaction
+          .deleteFrom(table)
+          .where('record_id', 'in', (inner) =>
+            inner.selectFrom('call_records').select('id').where('started_at', '<', startedAt),
+          )
+          .execute();
       const { numDeletedRows } = await transaction
         .deleteFrom('call_records')
         .where('started_at', '<', startedAt)

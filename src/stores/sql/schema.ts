@@ -26,6 +26,8 @@ export type Tables = {
   };
   /** Whose calls they were: what a user's own list is read from. */
   call_record_users: { record_id: string; user_id: string };
+  /** The public number that was dialled, and outside numbers that were rung. */
+  call_record_numbers: { record_id: string; number: string };
   audit: {
     id: string;
     domain: string;
