@@ -117,6 +117,22 @@ export function recordStoreContract(
       assert.deepEqual(await ids({ after: 'nonsense' }), ['c', 'b', 'a']);
     });
 
+    it('S2-66 finds by the public number that was dialled, and by an outside one that was rung', async () => {
+      const outside = { id: 'l', party: 'callee', number: '+4930', startedAt: 1 } as const;
+      const made = [
+        record('a', 1000, { number: '+15550100' }),
+        record('b', 2000, { legs: [outside, { ...outside, id: 'm' }] }),
+        record('c', 3000, { number: '+15550100', legs: [outside] }),
+      ];
+      await store.add(made);
+      await store.add(made);
+      assert.deepEqual(await ids({ number: '+15550100' }), ['c', 'a']);
+      assert.deepEqual(await ids({ number: '+4930' }), ['c', 'b']);
+      assert.deepEqual(await ids({ number: '+493' }), []);
+      assert.equal(await store.removeBefore(2500), 2);
+      assert.deepEqual(await ids({ number: '+4930' }), ['c']);
+    });
+
     it('forgets what is old', async () => {
       await store.add([record('a', 1000), record('b', 2000), record('c', 3000)]);
       assert.equal(await store.removeBefore(2500), 2);

@@ -102,11 +102,16 @@ export type CallRecord = {
   readonly recording?: string;
 };
 
+/** Public and outside numbers that a call has to do with besides who called whom as it was dialled. */
+export const numbersIn = ({ number, legs }: CallRecord): readonly string[] => [
+  ...new Set([number, ...legs.map((leg) => leg.number)].filter((one) => one !== undefined)),
+];
+
 /** Which records; all that is given must fit. `since` is inclusive, `until` is not, both on `startedAt`. */
 export type RecordQuery = {
   readonly domain: string;
   readonly userId?: string;
-  /** Either side, exactly. */
+  /** Either side, the public number that was dialled, or an outside one that was rung; exactly. */
   readonly number?: string;
   readonly answered?: boolean;
   readonly since?: number;

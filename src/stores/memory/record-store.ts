@@ -1,5 +1,11 @@
 import { isAfter, pageOf, parseCursor } from '../cursor.ts';
-import type { CallRecord, Page, RecordQuery, RecordStore } from '../records-store.ts';
+import {
+  numbersIn,
+  type CallRecord,
+  type Page,
+  type RecordQuery,
+  type RecordStore,
+} from '../records-store.ts';
 
 const newestFirst = (a: CallRecord, b: CallRecord) =>
   b.startedAt - a.startedAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
@@ -50,7 +56,7 @@ function fits(record: CallRecord, query: RecordQuery): boolean {
   return (
     record.domain === domain &&
     (userId === undefined || record.userIds.includes(userId)) &&
-    (number === undefined || record.from === number || record.to === number) &&
+    (number === undefined || [record.from, record.to, ...numbersIn(record)].includes(number)) &&
     (answered === undefined || (record.answeredAt !== undefined) === answered) &&
     (since === undefined || record.startedAt >= since) &&
     (until === undefined || record.startedAt < until)
