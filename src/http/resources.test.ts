@@ -84,6 +84,8 @@ describe('the API', () => {
         extension: '300',
         name: 'Cleo',
         callCodes: true,
+        mayGrab: false,
+        record: false,
         role: 'user',
         hasPin: true,
         hasPassword: false,
@@ -100,6 +102,21 @@ describe('the API', () => {
         ['change', 'users/300', 'administrator'],
         ['create', 'users/300', 'administrator'],
       ]);
+    });
+
+    it('S2-48 an administrator says who may take others’ calls and whose calls are recorded; a user does not', async () => {
+      const said = await admin.put(`${users}/100`, { name: 'Ada', mayGrab: true, record: true });
+      assert.deepEqual([said.body['mayGrab'], said.body['record']], [true, true]);
+      const renamed = await admin.put(`${users}/100`, { name: 'Ada L.' });
+      assert.deepEqual(
+        [renamed.body['mayGrab'], renamed.body['record']],
+        [true, true],
+        'not said, not changed',
+      );
+      const off = await admin.put(`${users}/100`, { name: 'Ada', mayGrab: false, record: false });
+      assert.deepEqual([off.body['mayGrab'], off.body['record']], [false, false]);
+      assert.equal((await ada.put(`${users}/100`, { name: 'Ada', mayGrab: true })).status, 403);
+      assert.equal((await ada.get(`${users}/100`)).body['mayGrab'], false);
     });
 
     it('S2-52 the audit log has old and new, from where, and no secret', async () => {

@@ -166,6 +166,8 @@ const user = {
     name,
     number: { type: 'string', description: 'The public number that is shown when the user calls outside' },
     callCodes: { ...flag, description: 'Whether codes pressed in a call are looked for' },
+    mayGrab: { ...flag, description: 'Whether the user may take calls of others by the `grab` code' },
+    record: { ...flag, description: 'Whether every call of the user is recorded' },
     role,
     hasPin: flag,
     hasPassword: { ...flag, description: "Whether phones may register with the user's own extension" },

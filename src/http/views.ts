@@ -64,6 +64,8 @@ export const userFor = (user: User, devices: readonly Device[]): object => ({
   name: user.name,
   ...(user.number === undefined ? {} : { number: user.number }),
   callCodes: user.callCodes ?? true,
+  mayGrab: user.mayGrab ?? false,
+  record: user.record ?? false,
   role: user.role ?? 'user',
   hasPin: user.pin !== undefined,
   hasPassword: user.credentials !== undefined,

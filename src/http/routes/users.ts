@@ -16,6 +16,8 @@ type UserBody = {
   readonly name: string;
   readonly number?: string | null;
   readonly callCodes?: boolean;
+  readonly mayGrab?: boolean;
+  readonly record?: boolean;
   readonly role?: 'user' | 'supervisor';
   readonly pin?: string | null;
   readonly password?: string | null;
@@ -32,6 +34,12 @@ function visibleUser(directory: DirectoryStore, extension: string, asker: Asker)
 /** What is said now, what was there when nothing is said, and nothing for null. */
 const laidOver = <T>(said: T | null | undefined, before: T | undefined): T | undefined =>
   said === undefined ? before : (said ?? undefined);
+
+const flagsOf = ({ callCodes = true, mayGrab = false, record = false }: Partial<UserBody>) => ({
+  callCodes,
+  mayGrab,
+  record,
+});
 
 /** A user with what the request says laid over; a secret that it does not mention stays as it is. */
 function changedUser(
@@ -57,7 +65,7 @@ function changedUser(
   return {
     ...rest,
     name: said.name,
-    callCodes: said.callCodes ?? rest.callCodes ?? true,
+    ...flagsOf({ ...rest, ...said }),
     ...(role === 'supervisor' ? { role } : {}),
     ...(number === undefined ? {} : { number }),
     ...(pin === undefined ? {} : { pin }),
@@ -71,6 +79,8 @@ const userFields = {
   name: fields.name,
   number: nullableNumber,
   callCodes: fields.flag,
+  mayGrab: fields.flag,
+  record: fields.flag,
   role: fields.role,
   pin: fields.nullablePin,
   password: fields.nullablePassword,
