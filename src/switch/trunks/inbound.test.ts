@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Flow, Trunk } from '../../stores/index.ts';
+import type { Flow, RoutingOwner, Rule, Trunk } from '../../stores/index.ts';
 import { VirtualClock } from '../../testing/virtual-clock.ts';
 import { credentialsFor } from '../directory/index.ts';
 import { FakeIncoming, phoneSdp } from '../testing/fake-phones.ts';
@@ -123,6 +123,35 @@ describe('calls that come in over trunks, on virtual time', () => {
   it('404 for a number of another trunk', async () => {
     await world.directory.putNumber({ domain, number: '+493055510', target: '100', trunk: 'other' });
     assert.equal((await call({})).final?.status, 404);
+  });
+
+  describe('rules', () => {
+    const forward = (to: string): Rule => ({
+      id: `to-${to}`,
+      name: `to ${to}`,
+      enabled: true,
+      when: [],
+      then: { kind: 'forward', to },
+      changedAt: 0,
+      changedBy: 'administrator',
+    });
+    const put = (owner: RoutingOwner, to: string) =>
+      world.routing.putRouting({ owner, rules: [forward(to)], profiles: [] });
+
+    it('S2-04 a number has rules of its own, before those of whom it leads to', async () => {
+      await put({ domain, kind: 'number', id: '+493055510' }, '200');
+      await call({});
+      assert.ok(!world.wasCalled('1001') && world.wasCalled('2001'));
+    });
+
+    it('S2-31 forwarded outside, the carrier is shown the number of who forwards, and no other', async () => {
+      await put({ domain, kind: 'user', id: 'u100' }, '+4989123456');
+      await call({});
+      const sent = world.phones.sent.at(-1)?.invitation;
+      assert.equal(sent?.route.uri, 'sip:+4989123456@198.51.100.1');
+      assert.match(sent?.headers['From'] ?? '', /<sip:\+493055510@198\.51\.100\.1>/);
+      assert.doesNotMatch(`${sent?.headers['From']}${sent?.headers['P-Asserted-Identity']}`, /4930123456/);
+    });
   });
 
   it('extensions where the trunk is another site of ours', async () => {
