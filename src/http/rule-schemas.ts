@@ -101,6 +101,15 @@ const simpleConditions = [
     ['timeZone', 'start', 'days', 'of', 'is'],
   ),
   variant(
+    'location',
+    "Where the owner's phones are: one, or one of `devices`, is registered from one of the networks",
+    {
+      networks: some({ type: 'string', pattern: '^[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?$' }, 50),
+      devices: some({ type: 'string', maxLength: 32 }, 20),
+    },
+    ['networks'],
+  ),
+  variant(
     'presence',
     'What the owner is at the moment: one of these',
     { is: some({ type: 'string', enum: presences }, 5) },

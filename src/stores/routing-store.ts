@@ -65,6 +65,13 @@ export type Condition =
       readonly of: number;
       readonly is: number;
     }
+  /** Where the owner's phones are: one of them, or of those `devices`, is registered from one of the networks. */
+  | {
+      readonly kind: 'location';
+      /** Addresses and networks as the switch sees them: `198.51.100.7`, `10.1.0.0/16`, `2001:db8::/32`. */
+      readonly networks: readonly string[];
+      readonly devices?: readonly string[];
+    }
   | { readonly kind: 'presence'; readonly is: readonly Presence[] }
   | { readonly kind: 'calendar'; readonly calendar: string; readonly is: 'busy' | 'out-of-office' }
   | {

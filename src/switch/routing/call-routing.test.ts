@@ -124,6 +124,23 @@ describe('rules in the live switch', () => {
     assert.match(rules.refusal(ada, home) ?? '', /100 is protected/);
   });
 
+  it('S2-74 location: from which network a phone is registered', () => {
+    const facts = rules.facts(ada, { caller: outside });
+    const isAt = (networks: readonly string[], devices: readonly string[] | undefined) =>
+      facts.isAt(networks, devices);
+    // All of them are at 192.0.2.9.
+    assert.equal(isAt(['10.0.0.0/8', '192.0.2.0/24'], undefined), true);
+    assert.equal(isAt(['192.0.2.9'], ['1002']), true);
+    assert.equal(isAt(['192.0.2.0/24'], ['2001', '999']), false);
+    assert.equal(isAt(['192.0.3.0/24', '2001:db8::/32'], undefined), false);
+    assert.equal(rules.facts(support, { caller: outside }).isAt(['192.0.2.0/24'], ['2001']), true);
+    const office = { kind: 'location', networks: ['192.0.2.0/33'] } as const;
+    assert.equal(
+      rules.check(ada, rule('a', [office], forward('200'))),
+      '192.0.2.0/33 is no address and no network',
+    );
+  });
+
   it('a calendar and a look-up are asked for their domain, time and call', async () => {
     const asked: unknown[] = [];
     const wall = Date.parse('2026-03-03T19:00:00Z');

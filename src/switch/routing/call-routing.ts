@@ -10,6 +10,7 @@ import type {
   Rule,
   User,
 } from '../../stores/index.ts';
+import { contains, readAddress, readNetwork } from '../trunks/networks.ts';
 import { coldDevice, ringersOf, type ColdParts } from './cold.ts';
 import { explain, type ExplainedStep, type Supposed } from './explain.ts';
 import type { LookUp, RoutingFacts, RuleCaller } from './facts.ts';
@@ -226,6 +227,7 @@ export class CallRouting {
       reachable: this.reachable(owner),
       localTime: (zone) => times.at(zone),
       callerAmong: (entries) => this.numbers.find(entries, ways, country),
+      isAt: (networks, devices) => this.#isAt(owner, networks, devices),
       schedule: (name) => routing.schedule(domain, name),
       callerList: (name) => routing.callerList(domain, name),
       calendar: (name) => calendars.at(domain, name, wall),
@@ -301,6 +303,19 @@ export class CallRouting {
     return this.#behind(owner).some((one) =>
       isDevice(one) ? bindings.ofDevice(one.id).length > 0 : ringersOf(this.#parts, one).now().length > 0,
     );
+  }
+
+  #isAt(owner: RoutingOwner, networks: readonly string[], devices: readonly string[] | undefined): boolean {
+    const { directory, bindings } = this.#parts;
+    const known = networks.map(readNetwork).filter((network) => network !== undefined);
+    const named = devices?.map((extension) => directory.device(owner.domain, extension)?.id);
+    return this.#behind(owner)
+      .flatMap((one) => (isDevice(one) ? bindings.ofDevice(one.id) : bindings.ofUser(one.id)))
+      .filter(({ deviceId }) => named === undefined || named.includes(deviceId))
+      .some(({ flow }) => {
+        const address = readAddress(flow.address);
+        return address !== undefined && known.some((network) => contains(network, address, flow.port));
+      });
   }
 
   /** The people and phones behind an owner: a user, a group's members, those of whatever a number leads to. */

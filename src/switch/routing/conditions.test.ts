@@ -97,6 +97,17 @@ describe('conditions', () => {
     assert.equal(await holds(open, lost), undefined);
   });
 
+  it('S2-74 location: where a phone is', async () => {
+    const at: Condition = { kind: 'location', networks: ['10.1.0.0/16'], devices: ['1002'] };
+    const facts = {
+      isAt: (networks: readonly string[], devices?: readonly string[]) =>
+        networks.length === 1 && devices?.[0] === '1002',
+    };
+    assert.equal(await holds(at, facts), true);
+    assert.equal(await holds(not(at), facts), false);
+    assert.equal(await holds({ kind: 'location', networks: ['10.1.0.0/16'] }, facts), false);
+  });
+
   it('S2-05 S2-72 S2-76 presence: any of what holds at once', async () => {
     const facts = { presence: new Set<Presence>(['meeting', 'in-call']) };
     assert.equal(await holds({ kind: 'presence', is: ['meeting'] }, facts), true);

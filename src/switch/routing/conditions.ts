@@ -47,6 +47,8 @@ export function judge(condition: Condition, facts: RoutingFacts): Judged | Promi
       return judgeTime(condition, facts);
     case 'turn':
       return judgeTurn(condition, facts);
+    case 'location':
+      return judgeLocation(condition, facts);
     case 'presence':
       return judgePresence(condition, facts);
     case 'calendar':
@@ -116,6 +118,12 @@ function judgeTurn({ timeZone, start, days, of, is }: Of<'turn'>, facts: Routing
   if (local === undefined) return { holds: undefined, why: `there is no time zone ${timeZone}` };
   const turn = turnOn(local.date, { start, days, of });
   return { holds: turn === is, why: `on ${local.date} it is turn ${turn + 1} of ${of}` };
+}
+
+function judgeLocation({ networks, devices }: Of<'location'>, facts: RoutingFacts): Judged {
+  const who = devices === undefined ? `a phone of ${facts.ownerName}` : devices.join(' or ');
+  const holds = facts.isAt(networks, devices);
+  return { holds, why: `${who} is ${holds ? '' : 'not '}registered from ${networks.slice(0, 5).join(', ')}` };
 }
 
 function judgePresence({ is }: Of<'presence'>, { presence, ownerName }: RoutingFacts): Judged {

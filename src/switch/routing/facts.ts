@@ -29,6 +29,8 @@ export interface RoutingFacts {
   localTime(timeZone: string): LocalTime | undefined;
   /** The entry of a list, of numbers and patterns, that the caller is. */
   callerAmong(entries: readonly string[]): string | undefined;
+  /** Whether a phone of the owner's, or one of those named, is registered from one of these networks. */
+  isAt(networks: readonly string[], devices: readonly string[] | undefined): boolean;
   schedule(name: string): Schedule | undefined;
   callerList(name: string): CallerList | undefined;
   /** Undefined when there is no such calendar, or it has not been read yet. */

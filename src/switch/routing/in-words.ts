@@ -1,16 +1,21 @@
 import type { Action, Condition, RingTarget, Rule } from '../../stores/index.ts';
 
+const afterSeconds = ({ afterSeconds }: { readonly afterSeconds?: number }): string =>
+  afterSeconds === undefined ? '' : ` after ${afterSeconds} s`;
+
 /** A condition as people say it. */
 export function conditionInWords(condition: Condition): string {
   switch (condition.kind) {
     case 'result':
-      return `${condition.is.join(' or ')}${condition.afterSeconds === undefined ? '' : ` after ${condition.afterSeconds} s`}`;
+      return `${condition.is.join(' or ')}${afterSeconds(condition)}`;
     case 'caller':
       return callerInWords(condition);
     case 'time':
       return `${condition.schedule} is ${condition.open ? 'open' : 'closed'}`;
     case 'turn':
       return `turn ${condition.is + 1} of ${condition.of}`;
+    case 'location':
+      return `${(condition.devices ?? ['a phone']).join(' or ')} is at ${condition.networks.join(' or ')}`;
     case 'presence':
       return condition.is.join(' or ');
     case 'calendar':

@@ -1,5 +1,6 @@
 import type { Condition, RoutingOwner, RoutingStore, Rule } from '../../stores/index.ts';
 import type { CallRouting, LookUps } from './call-routing.ts';
+import { readNetwork } from '../trunks/networks.ts';
 import { isTimeZone } from './schedules.ts';
 
 export type CheckParts = {
@@ -40,6 +41,8 @@ function checkCondition(parts: CheckParts, domain: string, condition: Condition)
       return missing(routing.schedule(domain, condition.schedule), `schedule ${condition.schedule}`);
     case 'turn':
       return missing(isTimeZone(condition.timeZone) || undefined, `time zone ${condition.timeZone}`);
+    case 'location':
+      return checkNetworks(condition.networks);
     case 'calendar':
       return missing(routing.calendar(domain, condition.calendar), `calendar ${condition.calendar}`);
     case 'caller': {
@@ -53,4 +56,9 @@ function checkCondition(parts: CheckParts, domain: string, condition: Condition)
     default:
       return undefined;
   }
+}
+
+function checkNetworks(networks: readonly string[]): string | undefined {
+  const unknown = networks.find((network) => readNetwork(network) === undefined);
+  return unknown === undefined ? undefined : `${unknown} is no address and no network`;
 }

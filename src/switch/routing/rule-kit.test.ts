@@ -37,6 +37,7 @@ export function factsOf(more: Partial<RoutingFacts> = {}): RoutingFacts {
     reachable: true,
     localTime: (zone) => zones.at(zone, wall),
     callerAmong: (entries) => numbers.find(entries, ways, 'DE'),
+    isAt: () => false,
     schedule: () => undefined,
     callerList: () => undefined,
     calendar: () => undefined,
