@@ -25,6 +25,8 @@ export class Control {
   readonly #homes = new Map<string, RelayThread>();
   readonly #statistics: CommandStatistics;
   readonly #log: DatagramSocket | undefined;
+  #tcp: number | undefined;
+  #webSocket: number | undefined;
   #closing = false;
 
   private constructor(options: MediaEngineOptions, clock: Clock, logger: Logger) {
@@ -45,6 +47,7 @@ export class Control {
       const count = Math.max(1, options.threads);
       for (let i = 0; i < count; i++) control.#threads.push(control.#spawn(i, count));
       await Promise.all(control.#threads.map((thread) => thread.ready));
+      await control.#listen(options);
     } catch (error) {
       await control.close();
       throw error;
@@ -58,6 +61,21 @@ export class Control {
 
   get port(): number {
     return this.#server.port;
+  }
+
+  async #listen({ listenTcp, listenWebSocket }: MediaEngineOptions): Promise<void> {
+    if (listenTcp !== undefined) this.#tcp = (await this.#server.listen('tcp', listenTcp)).local.port;
+    if (listenWebSocket !== undefined)
+      this.#webSocket = (await this.#server.listen('ws', listenWebSocket)).local.port;
+  }
+
+  /** The ports of the other ways in, where there are any. */
+  get tcpPort(): number | undefined {
+    return this.#tcp;
+  }
+
+  get webSocketPort(): number | undefined {
+    return this.#webSocket;
   }
 
   get threads(): readonly RelayThread[] {

@@ -2,6 +2,9 @@
 export type MediaEngineOptions = {
   /** Where ng commands arrive over UDP; port 0 takes any free one. */
   readonly listen: { readonly address: string; readonly port: number };
+  /** The same over TCP and over WebSocket (sub-protocol `ng.rtpengine.com`), where they are wanted. */
+  readonly listenTcp?: { readonly address: string; readonly port: number };
+  readonly listenWebSocket?: { readonly address: string; readonly port: number };
   /** The addresses that media ports are bound on; at least one. */
   readonly addresses: { readonly IP4?: string; readonly IP6?: string };
   /** What session descriptions say in their place, for a relay behind a NAT. */

@@ -7,6 +7,8 @@ import type { MediaEngineOptions } from './options.ts';
 /** `npm run media-engine`: the relay alone, for any ng client. */
 const usage = `usage: npm run media-engine -- --listen ADDRESS:PORT --address ADDRESS --ports FIRST-LAST
   --listen ADDRESS:PORT     where ng commands arrive over UDP (127.0.0.1:22222)
+  --listen-tcp ADDRESS:PORT where they arrive over TCP as well
+  --listen-ws ADDRESS:PORT  and over WebSocket (ng.rtpengine.com)
   --address ADDRESS         where media ports are bound; once for IPv4, once for IPv6 (127.0.0.1)
   --advertise ADDRESS       what session descriptions say instead, behind a NAT
   --ports FIRST-LAST        the media ports (30000-39999)
@@ -43,6 +45,8 @@ function readOptions(): MediaEngineOptions {
   const { values } = parseArgs({
     options: {
       listen: { type: 'string', default: '127.0.0.1:22222' },
+      'listen-tcp': { type: 'string' },
+      'listen-ws': { type: 'string' },
       address: { type: 'string', multiple: true, default: ['127.0.0.1'] },
       advertise: { type: 'string', multiple: true, default: [] },
       ports: { type: 'string', default: '30000-39999' },
@@ -58,10 +62,13 @@ function readOptions(): MediaEngineOptions {
   }
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) fail('--threads wants 1 to 64');
+  const { 'listen-tcp': tcp, 'listen-ws': ws } = values;
   const dtmfLog = values['dtmf-log'];
   const recordingDirectory = values['recording-dir'];
   return {
     listen: endpoint(values.listen, 'listen'),
+    ...(tcp === undefined ? {} : { listenTcp: endpoint(tcp, 'listen-tcp') }),
+    ...(ws === undefined ? {} : { listenWebSocket: endpoint(ws, 'listen-ws') }),
     addresses: byFamily(values.address),
     advertise: byFamily(values.advertise),
     ports: ports(values.ports),

@@ -1,6 +1,13 @@
 import type { Clock, Logger, Timer } from '../base/index.ts';
-import { bindDatagram, type DatagramSocket } from '../net/index.ts';
+import {
+  bindDatagram,
+  defaultConnectionLimits,
+  listenForConnections,
+  type ConnectionServer,
+  type DatagramSocket,
+} from '../net/index.ts';
 import { parseNgMessage, printNgMessage, type NgMessage } from './message.ts';
+import { NgSplitter } from './splitter.ts';
 import { ngText, type NgDictionary } from './value.ts';
 
 /** Answers a request; what it throws is answered as an error with the error's message. */
@@ -22,16 +29,25 @@ const RECEIVE_BUFFER = 1 << 20;
 /** Commands that change nothing. */
 const questions = new Set(['query', 'list', 'ping', 'statistics']);
 
+/** Of rtpengine's WebSocket (RFC 6455 §1.9). */
+const SUB_PROTOCOL = 'ng.rtpengine.com';
+const LIMITS = Object.freeze({
+  ...defaultConnectionLimits,
+  connections: 1000,
+  messageBytes: 4 * 1024 * 1024,
+});
+
 type Answer = Buffer | Promise<Buffer>;
 
 /**
- * The server side of ng over UDP. A request that comes again with the same cookie gets the same answer without
+ * The server side of ng, over UDP and wherever else it is told to `listen`. A request that comes again with the same cookie gets the same answer without
  * being carried out again; answers are kept for 10 to 20 s, longer than any client tries. What only asks is asked again:
  * such answers are large, and at hundreds of calls a second would be most of what the engine holds.
  */
 export class NgServer {
   readonly #socket: DatagramSocket;
   readonly #options: NgServerOptions;
+  readonly #listening: ConnectionServer[] = [];
   #answers = new Map<string, Answer>();
   #older = new Map<string, Answer>();
   #swap: Timer;
@@ -40,7 +56,8 @@ export class NgServer {
   constructor(options: NgServerOptions) {
     this.#options = options;
     this.#socket = bindDatagram({ ...options, receiveBuffer: RECEIVE_BUFFER });
-    this.#socket.onMessage = (datagram, from) => this.#receive(datagram, from.address, from.port);
+    this.#socket.onMessage = (datagram, { address, port }) =>
+      this.#receive(datagram, address, (reply) => this.#socket.send(reply, port, address));
     this.#swap = options.clock.after(GENERATION_MS, () => this.#nextGeneration());
   }
 
@@ -52,9 +69,40 @@ export class NgServer {
     return this.#socket.port;
   }
 
-  close(): Promise<void> {
+  /**
+   * Takes commands over TCP, back to back, or over WebSocket, one a message, as well. Rejects where the address cannot be
+   * had.
+   */
+  async listen(
+    protocol: 'tcp' | 'ws',
+    local: { readonly address: string; readonly port: number },
+  ): Promise<ConnectionServer> {
+    const server = await listenForConnections({
+      protocol,
+      local,
+      limits: LIMITS,
+      subProtocol: SUB_PROTOCOL,
+      onConnection: (connection) => {
+        const send = (reply: Buffer) => void connection.write(reply);
+        const splitter = new NgSplitter();
+        const { address } = connection.remote;
+        return {
+          onClosed: () => undefined,
+          onData: (data) => {
+            const messages = protocol === 'ws' ? [data] : splitter.split(data);
+            for (const message of messages) this.#receive(message, address, send);
+            if (splitter.broken) connection.destroy('local', 'no ng message');
+          },
+        };
+      },
+    });
+    this.#listening.push(server);
+    return server;
+  }
+
+  async close(): Promise<void> {
     this.#swap.cancel();
-    return this.#socket.close();
+    await Promise.all([this.#socket.close(), ...this.#listening.map((server) => server.close())]);
   }
 
   #nextGeneration(): void {
@@ -63,8 +111,8 @@ export class NgServer {
     this.#swap = this.#options.clock.after(GENERATION_MS, () => this.#nextGeneration());
   }
 
-  #receive(datagram: Buffer, address: string, port: number): void {
-    const message = parseNgMessage(datagram);
+  #receive(bytes: Buffer, address: string, send: (reply: Buffer) => void): void {
+    const message = parseNgMessage(bytes);
     if (message === undefined) return;
     let answer = this.#answers.get(message.cookie) ?? this.#older.get(message.cookie);
     if (answer === undefined) {
@@ -72,7 +120,6 @@ export class NgServer {
       answer = this.#answer(message, address);
       if (isKept(message)) this.#answers.set(message.cookie, answer);
     }
-    const send = (reply: Buffer) => this.#socket.send(reply, port, address);
     if (answer instanceof Promise) void answer.then(send);
     else send(answer);
   }
