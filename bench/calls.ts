@@ -90,7 +90,8 @@ console.log(
   `\nCPU milliseconds a call, by thread\n${table(results.map(([name, t]) => threadRowOf(name, t)))}`,
 );
 const peer = results.find(([name]) => name.startsWith('peer'))?.[1];
-if (peer !== undefined)
+// At rates that were given, all of them carry the same.
+if (peer !== undefined && options.rates === undefined && options.rate === undefined)
   for (const [name, t] of results.slice(0, -1))
     console.log(`${name} / peer: ${(t.rate / peer.rate).toFixed(2)}`);
 if (options.json !== undefined)

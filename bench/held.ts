@@ -80,7 +80,7 @@ const measure = async (wanted: number): Promise<Row> => {
     });
     const { running } = subject.product;
     const answerer = await sipp({ scenario: 'answer-held', target: subject.target, port: answerPort });
-    await trial(subject, rate, 3);
+    await trial(subject, rate, Math.min(3, seconds));
     await pause(settleMs);
     const before = await memory(running);
     const holdMs = (count / rate) * 1000 + settleMs + 4 * quietMs + seconds * 3000;

@@ -26,7 +26,7 @@ const { values: options } = parseArgs({
 });
 const seconds = Number(options.seconds);
 /** Normal service is expected this long after the load, in milliseconds. */
-const recoveryMs = 5000;
+const recoveryMs = Math.min(5000, seconds * 1000);
 
 const offer = async (subject: Subject, rate: number, forSeconds: number): Promise<SippResult> => {
   const { csv } = subject.caller;
