@@ -17,14 +17,14 @@ const seed = Number(FLIP_SEED ?? (FLIP_RUNS === undefined ? 20_261_121 : Date.no
 
 const silentMs = 6000;
 
-const devices = ['1001', '1002', '1003', '2001', '2002', '2003'] as const;
+const devices = ['1001', '1002', '1003', '2001', '2002', '2003', '3001', '3002'] as const;
 type Device = (typeof devices)[number];
 
-const askers = ['u100', 'u200', 'administrator'] as const;
+const askers = ['u100', 'u200', 'u300', 'administrator'] as const;
 type Asker = (typeof askers)[number];
 
 type Act =
-  | { readonly do: 'press'; readonly side: Side; readonly keys: string }
+  | { readonly do: 'press'; readonly call: number; readonly side: Side; readonly keys: string }
   /** The nth of those that ring now. */
   | { readonly do: 'target'; readonly nth: number; readonly what: 'ring' | 'answer' | 'busy' | 'gone' }
   /** The nth of those that talk now. */
@@ -32,14 +32,21 @@ type Act =
   /** Its phone falls silent for good, and answers nothing any more. */
   | { readonly do: 'die'; readonly nth: number }
   | { readonly do: 'refer'; readonly nth: number; readonly to: Device | '100' | '200' }
+  /** With consultation: one of those that talk hands its call to the other end of another one. */
+  | { readonly do: 'join'; readonly nth: number; readonly with: number }
   | { readonly do: 'pull'; readonly device: Device; readonly givesUp: boolean; readonly acks: boolean }
   | { readonly do: 'replace'; readonly device: Device; readonly nth: number; readonly earlyOnly: boolean }
   /** The ACK of a pull that was answered comes after all. */
   | { readonly do: 'late ack' }
   | { readonly do: 'caller gives up' }
-  | { readonly do: 'flip'; readonly to: Device | 'other-devices' | '100' | '200'; readonly by: Asker }
-  | { readonly do: 'cancel flip'; readonly by: Asker }
-  | { readonly do: 'end'; readonly by: Asker }
+  | {
+      readonly do: 'flip';
+      readonly call: number;
+      readonly to: Device | 'other-devices' | '100' | '200';
+      readonly by: Asker;
+    }
+  | { readonly do: 'cancel flip'; readonly call: number; readonly by: Asker }
+  | { readonly do: 'end'; readonly call: number; readonly by: Asker }
   | { readonly do: 'register'; readonly device: Device }
   | { readonly do: 'disconnect'; readonly device: Device }
   | { readonly do: 'engine'; readonly what: 'hears all' | 'hears nothing' | 'breaks' | 'goes deaf' | 'works' }
@@ -47,6 +54,8 @@ type Act =
 
 const device = fc.constantFrom(...devices);
 const nth = fc.nat(5);
+/** Which of the two calls. */
+const call = fc.nat(1);
 const side = fc.constantFrom<Side>('caller', 'callee');
 const keys = fc.constantFrom(
   '*91002#',
@@ -62,77 +71,82 @@ const keys = fc.constantFrom(
   '*94711#',
 );
 const asker = fc.constantFrom(...askers);
+const mostly = (share: number) => fc.nat(99).map((n) => n < share);
+
+/** What moves a call is likely, what ends it rare: else there would soon be nothing to move. */
 const act: fc.Arbitrary<Act> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('press' as const), side, keys }) },
+  { weight: 20, arbitrary: fc.record({ do: fc.constant('press' as const), call, side, keys }) },
   {
-    weight: 6,
+    weight: 30,
     arbitrary: fc.record({
       do: fc.constant('target' as const),
       nth,
-      what: fc.constantFrom('ring', 'answer', 'answer', 'busy', 'gone'),
+      what: fc.constantFrom('ring', 'answer', 'answer', 'answer', 'busy', 'gone'),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('hang up', 'hold', 'resume'), nth }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('expire', 'speak'), nth }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('die' as const), nth }) },
   {
-    weight: 1,
+    weight: 20,
+    arbitrary: fc.record({
+      do: fc.constant('pull' as const),
+      device,
+      givesUp: mostly(15),
+      acks: mostly(80),
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: fc.constant('flip' as const),
+      call,
+      to: fc.oneof(device, fc.constantFrom('other-devices' as const, '100' as const, '200' as const)),
+      by: asker,
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({ do: fc.constant('replace' as const), device, nth, earlyOnly: mostly(30) }),
+  },
+  {
+    weight: 5,
     arbitrary: fc.record({
       do: fc.constant('refer' as const),
       nth,
       to: fc.oneof(device, fc.constantFrom('100' as const, '200' as const)),
     }),
   },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('join' as const), nth, with: nth }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('hold' as const, 'resume' as const), nth }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('cancel flip' as const), call, by: asker }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('late ack' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('expire' as const, 'speak' as const), nth }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('die' as const), nth }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('hang up' as const), nth }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('caller gives up' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('end' as const), call, by: asker }) },
   {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constant('replace' as const), device, nth, earlyOnly: fc.boolean() }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({ do: fc.constantFrom('late ack' as const, 'caller gives up' as const) }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('pull' as const),
-      device,
-      givesUp: fc.boolean(),
-      acks: fc.boolean(),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('flip' as const),
-      to: fc.oneof(device, fc.constantFrom('other-devices' as const, '100' as const, '200' as const)),
-      by: asker,
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel flip' as const), by: asker }) },
-  {
-    weight: 1,
+    weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom('register' as const, 'disconnect' as const), device }),
   },
   {
-    weight: 1,
+    weight: 4,
     arbitrary: fc.record({
       do: fc.constant('engine' as const),
-      what: fc.constantFrom('hears all', 'hears nothing', 'breaks', 'goes deaf', 'works'),
+      what: fc.constantFrom('hears all', 'hears nothing', 'breaks', 'goes deaf', 'works', 'works'),
     }),
   },
   {
-    weight: 3,
+    weight: 15,
     arbitrary: fc.record({
       do: fc.constant('pass' as const),
-      ms: fc.constantFrom(20, 200, 1600, 6000, 31_000),
+      ms: fc.constantFrom(20, 20, 200, 1600, 6000, 31_000),
     }),
   },
 );
 
-/** One call between two users with three devices each, and all that can happen to it. */
+/** One call or two between three users with several devices each, and all that can happen to them. */
 class Story {
   readonly world: World;
-  readonly call: Call;
+  readonly calls: Call[];
   readonly caller: FakeIncoming;
   readonly flips = new Map<string, FlipView>();
   readonly dialogs: FakeDialog[] = [];
@@ -142,7 +156,7 @@ class Story {
 
   private constructor(world: World, call: Call, caller: FakeIncoming) {
     this.world = world;
-    this.call = call;
+    this.calls = [call];
     this.caller = caller;
     this.dialogs.push(caller.dialog);
     this.incoming.push(caller);
@@ -153,6 +167,8 @@ class Story {
   /** 2001 calls 100; from the first ringing, or from when 1001 has answered. */
   static async begin(answered: boolean): Promise<Story> {
     const world = await World.create(new VirtualClock());
+    await world.directory.putUser({ id: 'u300', domain, extension: '300', name: 'User 300' });
+    for (const extension of ['3001', '3002']) await world.addDevice('300', extension);
     world.engine.heard.add('*');
     world.engine.heardUs = 5000;
     const caller = await world.dial('2001', '100');
@@ -164,6 +180,24 @@ class Story {
     for (const other of ['1002', '1003'] as const) world.at(other).fail(487);
     await settle();
     return story;
+  }
+
+  /** 1001 asks 3001 meanwhile, as who means to hand the first call over. */
+  async consult(): Promise<void> {
+    const { world } = this;
+    const asking = await world.dial('1001', '3001');
+    this.incoming.push(asking);
+    this.dialogs.push(asking.dialog, world.at('3001').answer());
+    await settle();
+    const second = world.core.calls.all().find((one) => !this.calls.includes(one));
+    assert.ok(second);
+    this.calls.push(second);
+  }
+
+  #call(which: number): Call {
+    const call = this.calls[which % this.calls.length];
+    assert.ok(call);
+    return call;
   }
 
   /** INVITEs that ring, or that were cancelled and are not answered yet. */
@@ -178,11 +212,12 @@ class Story {
 
   act(what: Act): void {
     const { world } = this;
-    if (what.do === 'press') this.#press(what.side, what.keys);
+    if (what.do === 'press') this.#press(this.#call(what.call), what.side, what.keys);
     else if (what.do === 'target')
       this.#target(this.#open[what.nth % Math.max(1, this.#open.length)], what.what);
     else if (what.do === 'pull') this.#dial(what.device, '*33', what);
     else if (what.do === 'replace') this.#replace(what);
+    else if (what.do === 'join') this.#join(this.#talking(what.nth), this.#talking(what.with));
     else if (what.do === 'late ack') for (const incoming of this.incoming) incoming.ack();
     else if (what.do === 'caller gives up') this.caller.cancel();
     else if (what.do === 'flip' || what.do === 'cancel flip' || what.do === 'end') this.#byApi(what);
@@ -210,21 +245,31 @@ class Story {
     }
   }
 
-  #log(said: object): void {
-    this.world.core.dtmfLog(Buffer.from(JSON.stringify({ callid: this.call.id, ...said })));
+  #log(call: Call, said: object): void {
+    this.world.core.dtmfLog(Buffer.from(JSON.stringify({ callid: call.id, ...said })));
   }
 
   #tell(dialog: FakeDialog, type: string): void {
-    const leg = this.call.legs.find((one) => one.dialog === dialog);
-    if (leg !== undefined) this.#log({ source_tag: leg.tag, type, media: 1 });
+    for (const call of this.calls)
+      for (const leg of call.legs)
+        if (leg.dialog === dialog && leg.state === 'active')
+          this.#log(call, { source_tag: leg.tag, type, media: 1 });
   }
 
-  #press(party: Side, text: string): void {
-    const { leg } = this.call.party(party);
+  /** REFER with Replaces (RFC 5589 §7). */
+  #join(from: FakeDialog | undefined, to: FakeDialog | undefined): void {
+    if (from === undefined || to === undefined || this.dead.has(from)) return;
+    const { callId, localTag, remoteTag } = to;
+    const replaces = encodeURIComponent(`${callId};to-tag=${localTag};from-tag=${remoteTag}`);
+    void from.send('REFER', '', { 'Refer-To': `<sip:300@pbx.test?Replaces=${replaces}>` });
+  }
+
+  #press(call: Call, party: Side, text: string): void {
+    const { leg } = call.party(party);
     if (leg?.dialog === undefined || this.dead.has(leg.dialog as FakeDialog)) return;
     for (const digit of text) {
       const event = '0123456789*#'.indexOf(digit);
-      this.#log({ source_tag: leg.tag, type: 'DTMF', event, duration: 100, volume: 10 });
+      this.#log(call, { source_tag: leg.tag, type: 'DTMF', event, duration: 100, volume: 10 });
     }
   }
 
@@ -257,13 +302,14 @@ class Story {
 
   #byApi(what: Extract<Act, { do: 'flip' | 'cancel flip' | 'end' }>): void {
     const { core } = this.world;
+    const { id } = this.#call(what.call);
     const who =
       what.by === 'administrator' ? { domain, admin: true } : { domain, admin: false, userId: what.by };
-    if (what.do === 'end') core.endCall(this.call.id, who);
-    else if (what.do === 'cancel flip') core.cancelFlip(this.call.id, who);
-    else if (what.to === 'other-devices') core.flipCall(this.call.id, { to: what.to }, who);
-    else if (what.to.length === 3) core.flipCall(this.call.id, { extension: what.to }, who);
-    else core.flipCall(this.call.id, { device: what.to }, who);
+    if (what.do === 'end') core.endCall(id, who);
+    else if (what.do === 'cancel flip') core.cancelFlip(id, who);
+    else if (what.to === 'other-devices') core.flipCall(id, { to: what.to }, who);
+    else if (what.to.length === 3) core.flipCall(id, { extension: what.to }, who);
+    else core.flipCall(id, { device: what.to }, who);
   }
 
   /** The connection of a phone ends: what rings or waits there is lost, a phone that talks is asked for. */
@@ -303,26 +349,30 @@ class Story {
   }
 
   checkAlways(): void {
-    const { call } = this;
-    for (const party of [call.caller, call.callee])
-      assert.ok(party.leg === undefined || party.leg !== party.next, 'a leg is not its own successor');
-    assert.ok(this.gone.length <= 1, 'a call ends once');
-    if (call.phase === 'ended') assert.equal(this.world.core.calls.get(call.id), undefined);
+    for (const call of this.calls) {
+      for (const party of [call.caller, call.callee])
+        assert.ok(party.leg === undefined || party.leg !== party.next, 'a leg is not its own successor');
+      assert.ok(this.gone.filter(({ id }) => id === call.id).length <= 1, 'a call ends once');
+      if (call.phase === 'ended') assert.equal(this.world.core.calls.get(call.id), undefined);
+    }
   }
 
   checkAtEnd(): void {
-    const { call, world, up } = this;
-    const speaking = [call.caller.leg?.dialog, call.callee.leg?.dialog];
-    if (call.phase === 'ended') assert.deepEqual(up, [], 'nobody is left in an empty call');
-    else {
+    const { world, up } = this;
+    const alive = this.calls.filter(({ phase }) => phase !== 'ended');
+    const speaking = alive.flatMap((call) => [call.caller.leg?.dialog, call.callee.leg?.dialog]);
+    assert.deepEqual(new Set(up), new Set(speaking), 'one active leg a party, and nobody in an empty call');
+    assert.equal(speaking.length, new Set(speaking).size, 'nobody is in two calls at once');
+    assert.ok(!up.some((dialog) => this.dead.has(dialog)), 'nobody talks with a dead phone for ever');
+    for (const call of alive) {
       assert.equal(call.phase, 'talking', 'it does not ring for ever');
-      assert.deepEqual(new Set(up), new Set(speaking), 'one active leg a party, and no other');
       assert.deepEqual([call.caller.next, call.callee.next, call.ringing], [undefined, undefined, undefined]);
       assert.ok(!call.caller.lost && !call.callee.lost, 'a rescue has come to its end');
-      assert.ok(!up.some((dialog) => this.dead.has(dialog)), 'nobody talks with a dead phone for ever');
     }
-    assert.equal(call.operations.claimedBy, undefined, 'nothing holds the call');
-    assert.equal(world.engine.live.size, world.core.calls.size, 'no media is left behind');
+    for (const call of this.calls)
+      assert.equal(call.operations.claimedBy, undefined, 'nothing holds the call');
+    assert.equal(world.core.calls.size, alive.length);
+    assert.equal(world.engine.live.size, alive.length, 'no media is left behind');
     this.#everybodyIsTold();
   }
 
@@ -341,7 +391,7 @@ class Story {
     for (const dialog of this.dialogs)
       if (!dialog.up && dialog.bye_ !== 'none')
         assert.ok((dialog.bye_?.text ?? '') !== '', 'every leg ended is told why');
-    for (const leg of this.gone[0]?.legs ?? [])
+    for (const leg of this.gone.flatMap(({ legs }) => legs))
       assert.equal(leg.state, 'ended', 'the record knows of no leg that goes on');
   }
 
@@ -355,8 +405,11 @@ class Story {
   }
 }
 
-const story = (acts: readonly (readonly [Act, boolean])[], answered: boolean) => async () => {
-  const told = await Story.begin(answered);
+type Beginning = 'talking' | 'ringing' | 'consulting';
+
+const story = (acts: readonly (readonly [Act, boolean])[], from: Beginning) => async () => {
+  const told = await Story.begin(from !== 'ringing');
+  if (from === 'consulting') await told.consult();
   try {
     for (const [what, atOnce] of acts) {
       if (what.do === 'pass') await told.pass(what.ms);
@@ -374,15 +427,16 @@ const story = (acts: readonly (readonly [Act, boolean])[], answered: boolean) =>
 
 describe('pushes, pulls, losses and hang-ups in any order', function () {
   this.timeout(3_600_000);
-  const acts = fc.array(fc.tuple(act, fc.boolean()), { maxLength: 25 });
+  const acts = fc.array(fc.tuple(act, fc.boolean()), { minLength: 4, maxLength: 25, size: 'max' });
 
-  for (const [from, answered, share] of [
-    ['a call that talks', true, 0.7],
-    ['a call that rings', false, 0.3],
+  for (const [from, beginning, share] of [
+    ['a call that talks', 'talking', 0.5],
+    ['a call that rings', 'ringing', 0.2],
+    ['a call and a question to somebody else', 'consulting', 0.3],
   ] as const)
     it(`S0-30 S0-64 S1-20 S3-16 from ${from} (seed ${seed}): one outcome, nobody in an empty call, nothing left behind`, async () => {
       await fc.assert(
-        fc.asyncProperty(acts, (what) => story(what, answered)()),
+        fc.asyncProperty(acts, (what) => story(what, beginning)()),
         { numRuns: Math.ceil(runs * share), seed },
       );
     });
