@@ -44,12 +44,10 @@ export class KeptDatabase implements Durable {
     for (const [kind, { table, record, order }] of Object.entries(keptTables)) {
       // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
       if (this.#options.engine === 'sqlite') await this.#refuseDamaged(table);
+      const all = this.#options.database.selectFrom(table as 'notes').selectAll();
+      const inOrder = order.reduce((query, column) => query.orderBy(sql.ref(column)), all);
       // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
-      const rows = await this.#options.database
-        .selectFrom(table as 'notes')
-        .selectAll()
-        .orderBy(order.map((column) => sql.ref(column)))
-        .execute();
+      const rows = await inOrder.execute();
       contents[kind as keyof KeptRecords] = rows.map((row) => record(row as never));
     }
     return contents as KeptContents;
