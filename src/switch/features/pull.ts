@@ -104,7 +104,7 @@ export async function grab(
 }
 
 /** Everything of the user's that speaks or rings on another device. */
-export function candidates(
+function candidates(
   calls: Calls,
   puller: DeviceEndpoint,
   only: ((endpoint: DeviceEndpoint) => boolean) | undefined,
