@@ -62,8 +62,7 @@ export class RuleBook {
       auditLog.write(request.who, {
         action: 'change',
         what: `${owned.what}/rules`,
-        before,
-        after: after.rules,
+        ...difference(before, after.rules),
       });
     return after.rules;
   }
@@ -107,6 +106,16 @@ export class RuleBook {
     if (asker.userId === undefined) return 'administrator';
     return this.#parts.directory.userById(asker.userId)?.extension ?? asker.userId;
   }
+}
+
+/** What the audit log has of a change: the rules that are not the same as before, or the order that is not. */
+function difference(before: readonly Rule[], after: readonly Rule[]): { before: unknown; after: unknown } {
+  const gone = before.filter((rule) => !after.includes(rule));
+  const come = after.filter((rule) => !before.includes(rule));
+  const order = (rules: readonly Rule[]) => ({ order: rules.map(({ id }) => id) });
+  return gone.length + come.length === 0
+    ? { before: order(before), after: order(after) }
+    : { before: gone, after: come };
 }
 
 function written(

@@ -138,9 +138,22 @@ describe('rules by the API', () => {
         ['user 100', 0, 1],
       ],
     );
+    const second = await add(ada, rule('second'));
+    const third = await add(ada, rule('third'));
+    await ada.put(`${rules}/order`, { ids: [third] });
+    await ada.put(`${rules}/${second}`, rule('changed'));
+    const [changed, moved] = (await admin.get('/api/v1/audit?what=users/100/rules')).body.items;
+    assert.deepEqual(
+      [moved?.['before'], moved?.['after']],
+      [{ order: [second, third] }, { order: [third, second] }],
+    );
+    const names = (list: unknown) => (list as { name: string }[]).map((one) => one.name);
+    assert.deepEqual([names(changed?.['before']), names(changed?.['after'])], [['second'], ['changed']]);
+    await ada.put(rules, { items: [] });
+    const { length } = (await admin.get('/api/v1/audit?what=users/100/rules')).body.items;
     // What changes nothing is none.
     await ada.put(rules, { items: [] });
-    assert.equal((await admin.get('/api/v1/audit?what=users/100/rules')).body.items.length, 2);
+    assert.equal((await admin.get('/api/v1/audit?what=users/100/rules')).body.items.length, length);
   });
 
   it('S2-61 what the policy forbids is refused with the reason (422)', async () => {

@@ -122,6 +122,7 @@ export type Forwarding =
 export class ForwardLimits {
   readonly #clock: Clock;
   readonly #owners = new Map<string, { live: number; began: number[] }>();
+  #swept = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -129,10 +130,11 @@ export class ForwardLimits {
 
   /** One more; `release` when that leg has ended, however it did. */
   take(owner: RoutingOwner, policy: RoutingPolicy): Forwarding {
-    this.#forget();
+    this.#sweep();
     const key = JSON.stringify([owner.domain, owner.kind, owner.id]);
     const counted = this.#owners.get(key) ?? { live: 0, began: [] };
     const { concurrentForwards, forwardsPerHour } = policy;
+    forget(counted.began, this.#clock.now());
     if (counted.live >= concurrentForwards)
       return {
         ok: false,
@@ -153,11 +155,19 @@ export class ForwardLimits {
     };
   }
 
-  #forget(): void {
-    const since = this.#clock.now() - hourMs;
+  /** Whoever has forwarded nothing for an hour; looked for once a minute. */
+  #sweep(): void {
+    const now = this.#clock.now();
+    if (now < this.#swept + hourMs / 60) return;
+    this.#swept = now;
     for (const [key, counted] of this.#owners) {
-      while ((counted.began[0] ?? Infinity) <= since) counted.began.shift();
+      forget(counted.began, now);
       if (counted.live === 0 && counted.began.length === 0) this.#owners.delete(key);
     }
   }
+}
+
+/** Lets go of the times that are more than an hour ago. */
+function forget(began: number[], now: number): void {
+  while ((began[0] ?? Infinity) <= now - hourMs) began.shift();
 }
