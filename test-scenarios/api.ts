@@ -28,6 +28,24 @@ export type Api = {
   readonly close: () => Promise<void>;
 };
 
+/** The figures of a product. */
+function metricsOf(product: Product): Metrics {
+  const { directory, bindings } = product;
+  return new Metrics({
+    directory,
+    bindings,
+    calls: () => product.product.listCalls({ domain, admin: true }).length,
+    bannedSources: () => 0,
+    signalingConnected: () => true,
+    mediaAlive: () => product.media.alive,
+    callEvents: product.product.events,
+    trunks: () => product.product.trunks.all(),
+    unwritten: () => 0,
+    unwrittenLost: () => 0,
+    storeWritable: () => true,
+  });
+}
+
 /** Serves the API of a product on a free port. */
 export async function serveApi(product: Product, limits: Partial<HttpLimits> = {}): Promise<Api> {
   const { directory, bindings, coldRoutes, routing } = product;
@@ -41,19 +59,7 @@ export async function serveApi(product: Product, limits: Partial<HttpLimits> = {
     keep: (record) => void records.add([record]),
     log: silentLogger,
   });
-  const metrics = new Metrics({
-    directory,
-    bindings,
-    calls: () => product.product.listCalls({ domain, admin: true }).length,
-    bannedSources: () => 0,
-    signalingConnected: () => true,
-    mediaAlive: () => product.media.alive,
-    callEvents: events,
-    trunks: () => [],
-    unwritten: () => 0,
-    unwrittenLost: () => 0,
-    storeWritable: () => true,
-  });
+  const metrics = metricsOf(product);
   const server = await startHttp({
     host: '127.0.0.1',
     port: 0,
