@@ -24,6 +24,8 @@ const help = `The signaling engine alone, a drop-in for drachtio-server.
   --handler METHOD=URL             http(s):// or tcp:// handler for new requests; METHOD may be *
   --cdrs                           send call records to the applications that ask for them
   --grace MS                       how long a lost application may take to come back (5000)
+  --application-late MS            what an application answers at once may be this late before new INVITEs are kept
+                                   from it (250; 0 for never)
   --log-level LEVEL                debug, info (default), warn, error, silent
   --help                           this text
 `;
@@ -44,6 +46,7 @@ const options = {
   handler: { type: 'string', multiple: true },
   cdrs: { type: 'boolean' },
   grace: { type: 'string' },
+  'application-late': { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean' },
 } as const;
@@ -121,6 +124,9 @@ export const settingsOf = (args: Arguments): EngineSettings => {
       sessionTimers: { defaultRefresher: refresherOf(args['session-refresher']) },
     }),
     ...(args.grace !== undefined && { applicationGraceMs: Number(args.grace) }),
+    ...(args['application-late'] !== undefined && {
+      limits: { applicationLateMs: Number(args['application-late']) },
+    }),
   };
 };
 
