@@ -138,6 +138,16 @@ describe('configuration', () => {
       'signaling.secret',
     ],
     ['rtpengine without a node', { media: { engine: 'rtpengine' } }, 'media.nodes'],
+    [
+      'a node that weighs nothing',
+      { media: { engine: 'rtpengine', nodes: [{ address: '127.0.0.1:22222', weight: 0 }] } },
+      'media.nodes[0].weight',
+    ],
+    [
+      'a node at a port that is none',
+      { media: { engine: 'rtpengine', nodes: ['127.0.0.1:22222', { address: '127.0.0.1:70000' }] } },
+      'media.nodes[1].address',
+    ],
     ['ports the wrong way round', { media: { ports: [40000, 30000] } }, 'media.ports'],
     ['an extension given twice', { users: [user('100', '1001'), user('1001')] }, 'users[1].extension'],
     [
@@ -149,6 +159,14 @@ describe('configuration', () => {
     ['expiries out of order', { registrar: { minExpires: 3600, maxExpires: 60 } }, 'registrar'],
   ] as const)
     it(`refuses ${what}`, () => assert.deepEqual([problemsOf(value)[0]?.path], [path]));
+
+  it('takes rtpengine nodes as addresses, or with weight and drain', () => {
+    const nodes = ['127.0.0.1:22222', { address: '[::1]:22222', weight: 2.5, drain: true }];
+    const { media } = parse({ media: { engine: 'rtpengine', nodes, spool: 'spool' } });
+    assert.deepEqual(media.nodes?.[0], nodes[0]);
+    assert.deepEqual(media.nodes?.[1], nodes[1]);
+    assert.match(media.spool ?? '', /^\/.*spool$/);
+  });
 
   it('allows the two default codes to be swapped and switched off', () => {
     const codes = parse({ features: { codes: { pull: ['*9', '*11'], push: [], allDevices: ['*33'] } } })
