@@ -46,32 +46,39 @@ const open = async (port: number, device: Device): Promise<Phone> => {
   return phone;
 };
 
+type Flips = { moved: number; refused: number };
+
 /** Moves one call to and fro until it is told to stop; yields how often. */
-const flipping = async (port: number, devices: readonly Device[], until: () => boolean): Promise<number> => {
+const flipping = async (port: number, devices: readonly Device[], until: () => boolean): Promise<Flips> => {
   const phones: Phone[] = [];
   for (const device of devices) phones.push(await open(port, device));
   const [far, ...own] = phones;
   const [first] = own;
-  if (far === undefined || first === undefined) return 0;
-  let moved = 0;
+  if (far === undefined || first === undefined) return { moved: 0, refused: 0 };
+  const flips: Flips = { moved: 0, refused: 0 };
   try {
     const call = await far.invite(first.name);
     let current = await first.incoming();
     await current.answer();
     await call.answered();
     while (!until()) {
-      const next = own[(moved + 1) % own.length] as Phone;
-      await call.media.rtp.hears(3, (own[moved % own.length] as Phone).name);
+      const next = own[(flips.moved + 1) % own.length] as Phone;
+      await call.media.rtp.hears(3, (own[flips.moved % own.length] as Phone).name);
       call.media.rtp.packets.length = 0;
       const pulled = await next.invite('*33');
-      await pulled.answered();
-      await current.ended();
-      current = pulled;
-      moved += 1;
+      const taken = await pulled.answered().then(
+        () => true,
+        () => false,
+      );
+      if (taken) {
+        await current.ended();
+        current = pulled;
+        flips.moved += 1;
+      } else flips.refused += 1;
       await pause(1000 / Number(options.flips));
     }
     await call.hangup();
-    return moved;
+    return flips;
   } finally {
     for (const phone of phones) await phone.close();
   }
@@ -139,7 +146,7 @@ try {
   }
   const result = await load;
   over = true;
-  const count = await moved;
+  const { moved: count, refused } = await moved;
   await answerer.stop();
   const rows = rowsOf(samples, result.answers);
   console.log(table(rows));
@@ -147,12 +154,12 @@ try {
   console.log(`\n${table([drift])}`);
   const failed = Math.max(result.failed, Math.round(rate * seconds) - result.successful);
   console.log(
-    `\n${result.successful} calls, ${failed} failed, ${result.retransmissions} retransmissions, ${count} flips`,
+    `\n${result.successful} calls, ${failed} failed, ${result.retransmissions} retransmissions, ${count} flips, ${refused} refused`,
   );
   if (options.json !== undefined)
     writeFileSync(
       options.json,
-      JSON.stringify({ rate, seconds, rows, drift, failed, flips: count }, null, 2),
+      JSON.stringify({ rate, seconds, rows, drift, failed, flips: count, flipsRefused: refused }, null, 2),
     );
   if (failed > result.successful / 1000 || count === 0) process.exitCode = 1;
 } finally {

@@ -18,9 +18,15 @@ const probeMs = 40;
 /** Answers that an application gives without waiting for anybody: they say how far behind it is. */
 const prompt = new Set([401, 407, 503]);
 
-/** It has been worked on before, or it replaces a call that is up (RFC 3891): others wait for those. */
-const hasBegun = ({ headers }: SipRequest): boolean =>
-  headers.has('proxy-authorization') || headers.has('authorization') || headers.has('replaces');
+/**
+ * It has been worked on before, replaces a call that is up (RFC 3891), or is a star code, by which calls that are up are
+ * moved: others wait for those.
+ */
+const hasBegun = ({ headers, uri }: SipRequest): boolean =>
+  /^sips?:(?:\*|%2a)/i.test(uri) ||
+  headers.has('proxy-authorization') ||
+  headers.has('authorization') ||
+  headers.has('replaces');
 
 /**
  * Keeps new INVITEs from an application that does not keep up, so that it has time for the calls that it has (RFC 7339
