@@ -1,6 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock, Random } from '../base/index.ts';
-import type { AuditEntry, ColdRouteStore, DirectoryStore, Routing, RoutingStore } from '../stores/index.ts';
+import type {
+  AuditEntry,
+  ColdRouteEvents,
+  ColdRouteStore,
+  DirectoryStore,
+  Routing,
+  RoutingStore,
+} from '../stores/index.ts';
 import type { Who } from './who.ts';
 
 export type AuditLogParts = {
@@ -17,6 +24,7 @@ export type AuditLogParts = {
 export class AuditLog {
   readonly #parts: AuditLogParts;
   readonly #within = new AsyncLocalStorage<true>();
+  /** Of each user, the extension of the device, which may be gone when it is asked for. */
   readonly #coldRoutes = new Map<string, string>();
   /** What users have set, as far as a code sets it. */
   readonly #set = new Map<string, Directed>();
@@ -25,12 +33,13 @@ export class AuditLog {
 
   constructor(parts: AuditLogParts) {
     this.#parts = parts;
-    for (const { userId, deviceId } of parts.coldRoutes.all()) this.#coldRoutes.set(userId, deviceId);
+    for (const { userId, deviceId } of parts.coldRoutes.all())
+      this.#coldRoutes.set(userId, this.#named(deviceId));
     for (const { name } of parts.directory.domains())
       for (const routing of parts.routing.routings(name))
         if (routing.owner.kind === 'user') this.#set.set(routing.owner.id, setIn(routing));
     this.#off = [
-      parts.coldRoutes.events.on('changed', ({ userId, route }) => this.#coldRouteChanged(userId, route)),
+      parts.coldRoutes.events.on('changed', (change) => this.#coldRouteChanged(change)),
       parts.routing.events.on('changed', ({ what, domain, id }) => {
         if (what === 'routing' && id.startsWith('user:'))
           this.#routingChanged(domain, id.slice('user:'.length));
@@ -63,24 +72,23 @@ export class AuditLog {
     keep({ id, domain, at: clock.wall(), who, from, ...change });
   }
 
-  #coldRouteChanged(
-    userId: string,
-    route: { readonly deviceId: string; readonly setBy: string } | undefined,
-  ): void {
-    const { directory } = this.#parts;
+  #named(deviceId: string): string {
+    return this.#parts.directory.deviceById(deviceId)?.extension ?? deviceId;
+  }
+
+  #coldRouteChanged({ userId, route, by = route?.setBy }: ColdRouteEvents['changed']): void {
     const before = this.#coldRoutes.get(userId);
-    if (route === undefined) this.#coldRoutes.delete(userId);
-    else this.#coldRoutes.set(userId, route.deviceId);
-    const user = directory.userById(userId);
+    const after = route === undefined ? undefined : this.#named(route.deviceId);
+    if (after === undefined) this.#coldRoutes.delete(userId);
+    else this.#coldRoutes.set(userId, after);
+    const user = this.#parts.directory.userById(userId);
     if (user === undefined || this.#within.getStore() === true) return;
-    const named = (id: string | undefined) =>
-      id === undefined ? {} : { device: directory.deviceById(id)?.extension ?? id };
-    const by = route === undefined ? `user ${user.extension}` : `device ${route.setBy}`;
-    this.#keep(user.domain, by, 'phone', {
+    const [who, from] = by === undefined ? ['switch', 'removal of the device'] : [`device ${by}`, 'phone'];
+    this.#keep(user.domain, who, from, {
       action: 'change',
       what: `users/${user.extension}/cold-route`,
-      before: named(before),
-      after: named(route?.deviceId),
+      before: before === undefined ? {} : { device: before },
+      after: after === undefined ? {} : { device: after },
     });
   }
 

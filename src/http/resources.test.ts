@@ -297,6 +297,26 @@ describe('the API', () => {
         [['device 1002', 'phone', { device: '1002' }]],
       );
     });
+
+    it('S2-52 that a phone takes back by code is that phone’s doing; that went with its device, nobody’s', async () => {
+      await api.world.dial('1002', '*50');
+      await api.world.pass(2000);
+      await api.world.dial('1001', '*51');
+      await api.world.pass(2000);
+      await api.world.dial('1003', '*50');
+      await api.world.pass(2000);
+      assert.equal((await admin.delete('/api/v1/devices/1003')).status, 204);
+      const { items } = (await admin.get('/api/v1/audit?what=users/100/cold-route')).body;
+      assert.deepEqual(
+        items.map((e) => [e['who'], e['from'], e['before'], e['after']]),
+        [
+          ['switch', 'removal of the device', { device: '1003' }, {}],
+          ['device 1003', 'phone', {}, { device: '1003' }],
+          ['device 1001', 'phone', { device: '1002' }, {}],
+          ['device 1002', 'phone', {}, { device: '1002' }],
+        ],
+      );
+    });
   });
 
   describe('calls', () => {

@@ -10,8 +10,8 @@ export type ColdRoute = {
 };
 
 export type ColdRouteEvents = {
-  /** `route` is absent when all devices ring again. */
-  changed: { readonly userId: string; readonly route: ColdRoute | undefined };
+  /** `route` is absent when all devices ring again; `by` says who has taken it back, and nothing when it went with its device. */
+  changed: { readonly userId: string; readonly route: ColdRoute | undefined; readonly by?: string };
 };
 
 /**
@@ -23,6 +23,6 @@ export interface ColdRouteStore {
   of(userId: string): ColdRoute | undefined;
   all(): readonly ColdRoute[];
   set(route: ColdRoute): Promise<void>;
-  /** All devices ring again; yields whether there was anything to take back. */
-  clear(userId: string): Promise<boolean>;
+  /** All devices ring again; yields whether there was anything to take back. `by` is as `setBy`. */
+  clear(userId: string, by?: string): Promise<boolean>;
 }

@@ -32,7 +32,7 @@ export class MemoryColdRouteStore implements ColdRouteStore {
     }));
   }
 
-  clear(userId: string): Promise<boolean> {
+  clear(userId: string, by?: string): Promise<boolean> {
     return this.#through.change(() => {
       const before = this.#routes.get(userId);
       if (before === undefined) return { changes: [], apply: () => false };
@@ -40,7 +40,7 @@ export class MemoryColdRouteStore implements ColdRouteStore {
         changes: [{ kind: 'coldRoute', before, after: undefined }],
         apply: () => {
           this.#routes.delete(userId);
-          this.events.emit('changed', { userId, route: undefined });
+          this.events.emit('changed', { userId, route: undefined, ...(by === undefined ? {} : { by }) });
           return true;
         },
       };

@@ -52,7 +52,7 @@ async function direct(
   by: string,
 ): Promise<Refusal | undefined> {
   try {
-    if (only === undefined) await coldRoutes.clear(user.id);
+    if (only === undefined) await coldRoutes.clear(user.id, by);
     else await coldRoutes.set({ userId: user.id, deviceId: only.id, setAt: clock.wall(), setBy: by });
     return undefined;
   } catch (error) {
