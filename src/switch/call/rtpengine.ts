@@ -13,7 +13,7 @@ export type MediaEngineOptions = {
   readonly log: Logger;
   /** One try; there are two. */
   readonly timeoutMs?: number;
-  /** How often each node is asked whether it is there, 1000; one that has not answered for three times as long is not. */
+  /** How often each node is asked whether it is there, 1000; one that has not answered for four times as long is not. */
   readonly pingMs?: number;
   /** Whether its log tells of more than digits, as the embedded relay's does. */
   readonly announces?: boolean;
@@ -86,7 +86,7 @@ class Rtpengine implements MediaEngine {
     this.#client.on('listening', () => this.#client.socket.setRecvBufferSize(RECEIVE_BUFFER));
     this.#client.on('error', (error) => options.log.warn({ error: String(error) }, 'media engine client'));
     const { clock, random } = options;
-    const timeoutMs = 3 * this.#pingMs;
+    const timeoutMs = 2 * this.#pingMs;
     this.#pool = new MediaPool(
       options.nodes.map((node) => ({
         ...node,
@@ -212,7 +212,9 @@ class Rtpengine implements MediaEngine {
 
   async #ping(member: Member): Promise<void> {
     this.#pinged.add(member);
-    const reply = await member.node.ng.request('ping').catch(() => undefined);
+    const once = () => member.node.ng.request('ping').catch(() => undefined);
+    // Twice: where this process stood still for long, the answer is there and the time is up.
+    const reply = (await once()) ?? (this.#closed ? undefined : await once());
     this.#pinged.delete(member);
     if (this.#closed) return;
     if (reply?.['result'] !== 'pong') return this.#gone(member);
