@@ -394,8 +394,8 @@ describe('the program', function () {
       assert.equal(code, 1);
       assert.match(stderr, /^flipswitch cannot start: /);
       assert.match(stderr, expected);
-      // A second on a machine of its own; tests share theirs.
-      assert.ok(ms < 3000, `it took ${ms} ms`);
+      // A second on a machine of its own; tests share theirs, and then it only must not hang.
+      assert.ok(ms < 15_000, `it took ${ms} ms`);
     };
 
     it('SIP port taken (UDP)', async () => {
