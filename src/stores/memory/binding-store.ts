@@ -16,22 +16,26 @@ import { sameContact } from '../contact-uri.ts';
 const aorKey = (domain: string, aor: string) => `${domain}\n${aor}`;
 const flowKey = (flow: Flow) => `${flow.protocol} ${flow.address} ${flow.port}`;
 
-/** A map from a key to the ids that have it; empty entries go. */
+/** A map from a key to the ids that have it. Nearly always that is one, and then no set is made for it. */
 class Index {
-  readonly #ids = new Map<string, Set<string>>();
+  readonly #ids = new Map<string, string | Set<string>>();
 
   add(name: string, id: string): void {
-    const ids = this.#ids.get(name) ?? new Set();
-    this.#ids.set(name, ids.add(id));
+    const held = this.#ids.get(name);
+    if (held === undefined || held === id) this.#ids.set(name, id);
+    else if (typeof held === 'string') this.#ids.set(name, new Set([held, id]));
+    else held.add(id);
   }
 
   delete(name: string, id: string): void {
-    const ids = this.#ids.get(name);
-    if (ids?.delete(id) === true && ids.size === 0) this.#ids.delete(name);
+    const held = this.#ids.get(name);
+    if (held === id) this.#ids.delete(name);
+    else if (typeof held === 'object' && held.delete(id) && held.size === 0) this.#ids.delete(name);
   }
 
   get(name: string): Iterable<string> {
-    return this.#ids.get(name) ?? [];
+    const held = this.#ids.get(name) ?? [];
+    return typeof held === 'string' ? [held] : held;
   }
 }
 
