@@ -181,7 +181,7 @@ describe('record stores', () => {
     other.exec('BEGIN EXCLUSIVE');
     const began = performance.now();
     await assert.rejects(store.add([record('a', 1000)]), /locked/);
-    assert.ok(performance.now() - began < 1000);
+    assert.ok(performance.now() - began < 10_000);
     other.exec('COMMIT');
     await store.add([record('a', 1000)]);
     assert.equal((await store.list({ domain: 'pbx.test', limit: 9 })).items.length, 1);
