@@ -43,6 +43,8 @@ export class SrfDialogAdapter implements Dialog {
     dialog.on('options', (_req, res) => res.send(200, { headers: { Allow: allowedMethods } }));
     for (const method of ['info', 'message', 'refer', 'notify', 'publish', 'subscribe'] as const)
       dialog.on(method, (req, res) => this.#deliver((l) => l.requested(inDialogRequest(req, res))));
+    // The INVITE is over, and its dialog keeps it: its listeners would keep all of the ringing for the length of the call.
+    dialog.req?.removeAllListeners();
   }
 
   listen(listener: DialogListener): void {

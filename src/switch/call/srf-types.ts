@@ -23,6 +23,7 @@ export interface SrfRequest extends SrfMessage {
   on(event: 'update', action: (update: SrfRequest, res: SrfResponse) => void): void;
   on(event: 'response', action: (res: SrfResponse) => void): void;
   cancel(options: { headers?: Record<string, string> }, done: (error?: unknown) => void): void;
+  removeAllListeners(): void;
 }
 
 export interface SrfResponse extends SrfMessage {
