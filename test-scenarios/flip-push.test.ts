@@ -40,7 +40,7 @@ describe('push through the whole product, by packets', () => {
       const advance = ((packet.timestamp - before.timestamp) | 0) / 8;
       const passed = packet.arrival - before.arrival;
       assert.ok(
-        advance > 0 && Math.abs(advance - passed) < 80,
+        advance > 0 && Math.abs(advance - passed) < 300,
         `${advance} ms of timestamps in ${passed} ms`,
       );
     }

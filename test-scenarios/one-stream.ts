@@ -23,3 +23,17 @@ export function oneStream(rtp: RtpEndpoint, speakers?: readonly string[]): void 
     { ssrcChanges: 0, sequenceBreaks: 0, missing: 0 },
   );
 }
+
+/** The longest that a busy machine holds everything up; the timestamps of a stream step with it, and are right to. */
+const stallMs = 500;
+
+/** The timestamps of a G.711 stream go forward, and never jump: a stream that was begun anew would be anywhere. */
+export function steadyTimestamps(rtp: RtpEndpoint): void {
+  const audio = rtp.audio();
+  for (const [i, packet] of audio.entries()) {
+    const before = audio[i - 1];
+    if (before === undefined) continue;
+    const ms = ((packet.timestamp - before.timestamp) | 0) / 8;
+    assert.ok(ms > 0 && ms < stallMs, `a step of ${ms} ms`);
+  }
+}
