@@ -132,8 +132,8 @@ export async function run(config: Config): Promise<Running> {
   const { users: _users, groups: _groups, trunks: _trunks, ...settings } = config;
   const log = createLogger(settings.log);
   const token = settings.http.adminToken ?? adminToken(folder, random).token;
-  await preflight(settings);
   const opened = new Opened();
+  await preflight({ settings, folder: folder.path }, opened);
   const stores = await openStores(config, seedOf(config, demo?.users), opened, log);
   const { directory, coldRoutes, routing } = stores;
   const registrar = createRegistrar(settings, directory, log.child({ part: 'registrar' }));
