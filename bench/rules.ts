@@ -78,7 +78,6 @@ function conditions(i: number): readonly Condition[] {
 const action: Action = { kind: 'forward', to: '200' };
 const rules = Array.from({ length: count }, (_, i): Rule => {
   const shared = { id: `r${i}`, name: `Rule ${i}`, enabled: true, changedAt: 0, changedBy: '100' };
-  // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
   return { ...shared, when: conditions(i), then: action };
 });
 await routing.putRouting({ owner, rules, profiles: [] });

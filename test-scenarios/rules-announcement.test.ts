@@ -35,7 +35,6 @@ for (const engine of ['embedded', 'rtpengine'] as const)
         name: 'Closed',
         enabled: true,
         when: [],
-        // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
         then: { kind: 'announcement', file: 'closed.wav' },
         changedAt: 0,
         changedBy: '100',

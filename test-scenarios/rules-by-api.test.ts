@@ -29,7 +29,6 @@ describe('rules by API, and the calls that they direct', () => {
         {
           name: 'To Bob after two seconds',
           when: [{ kind: 'result', is: ['no-answer', 'not-reachable'], afterSeconds: 2 }],
-          // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
           then: { kind: 'forward', to: '200' },
         },
       ],

@@ -12,7 +12,6 @@ const rule = (id: string, then: Action): Rule => ({
   name: id,
   enabled: true,
   when: [],
-  // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
   then,
   changedAt: 0,
   changedBy: '100',

@@ -1,4 +1,3 @@
-/* oxlint-disable unicorn/no-thenable -- rules have a `then`; it is data, and nothing waits for it */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

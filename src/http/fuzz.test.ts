@@ -173,7 +173,6 @@ describe('the API under requests that nobody would make', () => {
     const rules = ['r1', 'r2'].map((id) => ({
       ...shared,
       id,
-      // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
       then: forward,
       ...(id === 'r1' ? { locked: true } : {}),
     }));

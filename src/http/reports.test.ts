@@ -1,4 +1,3 @@
-/* oxlint-disable unicorn/no-thenable -- rules have a `then`; it is data, and nothing waits for it */
 import assert from 'node:assert/strict';
 import { Emitter, systemRandom } from '../base/index.ts';
 import type { CallRecord } from '../stores/index.ts';

@@ -129,7 +129,6 @@ function written(
     enabled,
     ...(profiles === undefined ? {} : { profiles }),
     when,
-    // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
     then,
     changedAt,
     changedBy,

@@ -199,7 +199,6 @@ export const ruleFields = {
   enabled: { type: 'boolean', default: true },
   profiles: { ...some(name, 20), description: 'Looked at only while one of these is active' },
   when: { ...some(condition, 20, 0), default: [], description: 'All must hold' },
-  // oxlint-disable-next-line unicorn/no-thenable -- a schema, and no function: nothing waits for it
   then: action,
   locked: { type: 'boolean', description: "An administrator's: looked at first, not the owner's to change" },
 } as const;

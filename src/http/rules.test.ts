@@ -1,4 +1,3 @@
-/* oxlint-disable unicorn/no-thenable -- rules have a `then`; it is data, and nothing waits for it */
 import assert from 'node:assert/strict';
 import { domain } from '../switch/testing/world.ts';
 import type { Client } from '../testing/http-client.ts';

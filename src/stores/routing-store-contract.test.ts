@@ -9,7 +9,6 @@ const rule = (id: string, more: Partial<Rule> = {}): Rule => ({
   name: `Rule ${id}`,
   enabled: true,
   when: [{ kind: 'result', is: ['no-answer', 'busy'], afterSeconds: 20 }],
-  // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
   then: {
     kind: 'ring',
     targets: [{ to: '200', afterSeconds: 5 }, { to: '+15550100' }],

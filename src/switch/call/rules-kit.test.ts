@@ -54,7 +54,6 @@ export const unanswered = (afterSeconds: number): Condition => ({
 let ids = 0;
 export const rule = (when: readonly Condition[], then: Action, more: Partial<Rule> = {}): Rule => {
   const id = `r${++ids}`;
-  // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
   return { id, name: `rule ${id}`, enabled: true, when, then, changedAt: 0, changedBy: '100', ...more };
 };
 

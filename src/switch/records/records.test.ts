@@ -82,7 +82,6 @@ describe('call records', () => {
     });
     const then = { kind: 'forward', to: '+491701234567', confirm } as const;
     const owner = { domain: 'pbx.test', kind: 'user', id: 'u100' } as const;
-    // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
     const rule = { id: 'away', name: 'Away', enabled: true, when: [], then, changedAt: 0, changedBy: '100' };
     await world.routing.putRouting({ owner, rules: [rule], profiles: [] });
     await world.routing.putPolicy({

@@ -140,7 +140,6 @@ describe('reports on real calls', () => {
     const answers = reportOf(new Answers('100', 'UTC'));
     const user = { extension: '100', devices: ['1001', '1002', '1003'], timeZone: 'UTC' };
     const found = suggestionsFor(answers, user);
-    // oxlint-disable-next-line unicorn/no-thenable -- data
     const then = { kind: 'forward', to: '200' };
     assert.deepEqual(
       found.map((one) => [one.kind, one.rule.when, one.rule.then, one.statistics]),

@@ -248,7 +248,6 @@ describe('reports on forwarding', () => {
       ...rule(id),
       enabled: true,
       when: [],
-      // oxlint-disable-next-line unicorn/no-thenable -- data
       then: { kind: 'forward', to },
       changedAt: monday - 100 * day,
       changedBy: 'administrator',
@@ -482,7 +481,6 @@ describe('suggestions', () => {
     assert.deepEqual(only?.rule, {
       name: '+15550199 to 200',
       when: [{ kind: 'caller', numbers: ['+15550199'] }],
-      // oxlint-disable-next-line unicorn/no-thenable -- data
       then: { kind: 'forward', to: '200' },
     });
     assert.deepEqual(only?.statistics, { calls: 4, answered: 4, supporting: 4 });

@@ -113,7 +113,6 @@ function callerTo(
 }
 
 function ruled(name: string, when: readonly Condition[], action: Action): SuggestedRule {
-  // oxlint-disable-next-line no-thenable -- nobody awaits a rule
   return { name, when, then: action };
 }
 

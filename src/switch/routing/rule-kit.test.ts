@@ -10,7 +10,6 @@ export const owner = { domain: 'pbx.test', kind: 'user', id: 'u100' } as const;
 export const forward = (to: string): Action => ({ kind: 'forward', to });
 
 export function rule(id: string, when: readonly Condition[], then: Action, more: Partial<Rule> = {}): Rule {
-  // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
   return { id, name: id, enabled: true, when, then, changedAt: 0, changedBy: '100', ...more };
 }
 

@@ -57,7 +57,6 @@ const draft = (name: string, when: readonly Condition[], then: Action): Draft =>
   name,
   enabled: true,
   when,
-  // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
   then,
 });
 

@@ -131,7 +131,6 @@ describe('calls that come in over trunks, on virtual time', () => {
       name: `to ${to}`,
       enabled: true,
       when: [],
-      // oxlint-disable-next-line unicorn/no-thenable -- data, and no function: nothing waits for it
       then: { kind: 'forward', to },
       changedAt: 0,
       changedBy: 'administrator',
