@@ -275,7 +275,7 @@ describe('the program', function () {
         ['1003', 'ws'],
       ]),
     );
-    // A binding dies with its connection; docs/decisions/0004-closed-flows.md.
+    // A binding dies with its connection; docs/decisions/0018-closed-flows.md.
     wires[1]?.close();
     wires[2]?.close();
     await until('only the UDP phone is left', async () => (await bindings(ready)).length === 1);
