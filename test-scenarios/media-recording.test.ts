@@ -38,14 +38,17 @@ async function rtpengine(recordings: string, port: number): Promise<StartedMedia
     nodes: [{ host: engine.address, port: engine.port }],
     through: (nodes) => new RecordedMedia(nodes, spool),
     close: async () => {
-      await until(() => spool.waiting.length === 0, 'the recording is made');
-      assert.deepEqual(
-        readdirSync(join(engine.folder, 'pcaps')),
-        [],
-        'what rtpengine recorded is kept once only',
-      );
-      await spool.close();
-      await engine.close();
+      try {
+        await until(() => spool.waiting.length === 0, 'the recording is made');
+        assert.deepEqual(
+          readdirSync(join(engine.folder, 'pcaps')),
+          [],
+          'what was recorded is kept once only',
+        );
+      } finally {
+        await spool.close();
+        await engine.close();
+      }
     },
   };
 }
@@ -78,15 +81,20 @@ for (const [name, start] of [
   describe(`S1-12 M-07 a recording on ${name}: one stereo WAV file, whoever speaks`, () => {
     let folder: string;
     let product: Product;
+    let closed = false;
     before(function () {
       if (start === rtpengine) needRtpengine(this);
     });
     beforeEach(async () => {
+      closed = false;
       folder = mkdtempSync(join(tmpdir(), 'recording-'));
       const users = twoUsers.users.map((user) => ({ ...user, record: user.extension === '100' }));
       product = await Product.start({ seed: { ...twoUsers, users }, media: (port) => start(folder, port) });
     });
-    afterEach(() => rmSync(folder, { recursive: true, force: true }));
+    afterEach(async () => {
+      if (!closed) await product.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
 
     const says = (call: PhoneCall, who: Speaker) => {
       call.media.rtp.tone = [tones[who]];
@@ -128,6 +136,8 @@ for (const [name, start] of [
       await hears(last, 'bobMobile');
       await moved.hangup();
       await last.ended();
+      // Only then is the file whole.
+      closed = true;
       await product.close();
 
       const files = readdirSync(folder).filter((file) => file.endsWith('.wav'));
