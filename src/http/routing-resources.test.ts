@@ -75,6 +75,14 @@ describe('what rules refer to, by the API', () => {
     assert.match(await refused(calendar), /422 The configuration does not allow calendars/);
   });
 
+  it('S2-73 a calendar is a file by its name or an address; whether it is read is the configuration’s word', async () => {
+    const put = (url: string) => refused(admin.put('/api/v1/calendars/ada', { url }));
+    for (const url of ['file:ada.ics', 'http://calendar.test/a.ics', 'https://calendar.test/a.ics'])
+      assert.match(await put(url), /422 The configuration does not allow/, url);
+    for (const url of ['file:/etc/passwd', 'file:../ada.ics', 'ftp://calendar.test/a.ics', 'ada.ics', ''])
+      assert.match(await put(url), /^400 /, url);
+  });
+
   it('S2-46 S2-52 S2-61 S2-63 the policy is an administrator’s, and what is not said of it stays', async () => {
     assert.equal((await ada.get('/api/v1/policy')).status, 403);
     assert.equal((await ada.put('/api/v1/policy', { countries: 'all' })).status, 403);

@@ -257,7 +257,7 @@ export const callerListFields = { numbers: some(number, 5000, 0) } as const;
 export const calendarFields = {
   url: {
     type: 'string',
-    pattern: '^(file|https?)://?',
+    pattern: '^(file:[0-9A-Za-z]|https?://)',
     maxLength: 1000,
     description: '`file:name.ics` in the calendars folder, or an address that the configuration allows',
   },
