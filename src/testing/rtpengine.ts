@@ -136,8 +136,9 @@ export class Rtpengine {
       const client = new NgClient(options);
       const reply = await client.request('ping').catch(() => undefined);
       await client.close();
-      if (reply?.['result'] === 'pong') return;
+      // A pong may be somebody else's, who was quicker to take the port.
       if (gone) throw new Error(`it ended with ${this.#process.exitCode}`);
+      if (reply?.['result'] === 'pong') return;
     }
     throw new Error('no answer to ping');
   }
