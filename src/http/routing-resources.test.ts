@@ -83,6 +83,12 @@ describe('what rules refer to, by the API', () => {
       assert.match(await put(url), /^400 /, url);
   });
 
+  it('S2-61 a country that there is none of is refused: numbers could not be read there', async () => {
+    for (const wrong of [{ country: 'XX' }, { countries: ['DE', 'ZZ'] }])
+      assert.match(await refused(admin.put('/api/v1/policy', wrong)), /^400 /);
+    assert.equal((await admin.put('/api/v1/policy', { country: 'DE', countries: ['DE', 'AT'] })).status, 200);
+  });
+
   it('S2-46 S2-52 S2-61 S2-63 the policy is an administrator’s, and what is not said of it stays', async () => {
     assert.equal((await ada.get('/api/v1/policy')).status, 403);
     assert.equal((await ada.put('/api/v1/policy', { countries: 'all' })).status, 403);

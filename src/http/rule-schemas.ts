@@ -1,3 +1,4 @@
+import { getCountries } from 'libphonenumber-js/max';
 /** The JSON Schemas of rules and of what they refer to. */
 
 const text = { type: 'string' } as const;
@@ -265,7 +266,7 @@ export const calendarFields = {
 } as const;
 
 const prefix = { type: 'string', pattern: '^\\+[0-9]{1,15}$' } as const;
-const country = { type: 'string', pattern: '^[A-Z]{2}$', description: 'ISO 3166' } as const;
+const country = { type: 'string', enum: getCountries(), description: 'ISO 3166' } as const;
 
 export const policyFields = {
   mayForwardOutside: {
