@@ -15,7 +15,7 @@ export async function openDatabase(file: string): Promise<Database> {
 
 /**
  * Connects to PostgreSQL and brings the tables up to date. Rejects within seconds when it is not there. `lost` hears of
- * connections that break while nobody uses them.
+ * connections that break.
  */
 export async function connectDatabase(
   url: string,

@@ -346,6 +346,27 @@ describe('PostgreSQL that goes away', function () {
     }
   });
 
+  it('a connection that breaks while it is in use, between two statements, is told and ends nothing', async () => {
+    const broken: Error[] = [];
+    const database = await connectDatabase(await server.create(), (error) => broken.push(error));
+    try {
+      const changing = database.transaction().execute(async (change) => {
+        await sql`select 1`.execute(change);
+        // The server ends every connection but the one that asks.
+        await server.command(
+          'SELECT pg_terminate_backend(pid) FROM pg_stat_activity ' +
+            "WHERE application_name = 'flipswitch' AND pid <> pg_backend_pid()",
+        );
+        while (broken.length === 0) await new Promise(setImmediate);
+        await sql`select 1`.execute(change);
+      });
+      await assert.rejects(changing);
+      await sql`select 1`.execute(database);
+    } finally {
+      await database.destroy();
+    }
+  });
+
   it('one that is not there is told within seconds', async () => {
     const away = server
       .url('nothing')

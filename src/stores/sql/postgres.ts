@@ -5,7 +5,7 @@ const bigint = 20;
 
 /**
  * Kysely's PostgreSQL dialect over a pool of connections. Nothing waits for ever: a server that is gone is told within
- * seconds, and a statement that hangs is given up. `lost` hears of idle connections that broke; the pool makes new ones.
+ * seconds, and a statement that hangs is given up. `lost` hears of connections that broke; the pool makes new ones.
  */
 export function postgresDialect(url: string, lost: (error: Error) => void): PostgresDialect {
   const pool = new Pool({
@@ -24,6 +24,8 @@ export function postgresDialect(url: string, lost: (error: Error) => void): Post
         oid === bigint ? Number : types.getTypeParser(oid, format),
     },
   });
-  pool.on('error', lost);
+  // The pool listens to a connection only while it is idle, and tells it again; one that breaks in use would end the process.
+  pool.on('connect', (client) => client.on('error', lost));
+  pool.on('error', () => undefined);
   return new PostgresDialect({ pool });
 }
