@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '../src/testing/http-client.ts';
@@ -19,13 +20,24 @@ export async function until(what: string, look: () => Promise<boolean> | boolean
   }
 }
 
-/** A UDP and TCP port of 127.0.0.1 that was free a moment ago: for what has to be found again after a restart. */
+const bound = (server: Socket | Server, listen: (done: () => void) => void): Promise<boolean> =>
+  new Promise((done) => {
+    server.once('error', () => done(false));
+    listen(() => server.close(() => done(true)));
+  });
+
+/**
+ * A UDP and TCP port of 127.0.0.1 that is free, for what has to be found again after a restart. It is below the ports
+ * that the system gives away by itself, so that no phone of a test is given it while the program is down.
+ */
 async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((done) => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise<void>((done) => socket.close(done));
-  return port;
+  for (;;) {
+    const port = 7000 + Math.floor(Math.random() * 5000);
+    const udp = createSocket('udp4');
+    const tcp = createServer();
+    if (!(await bound(udp, (done) => udp.bind(port, '127.0.0.1', done)))) continue;
+    if (await bound(tcp, (done) => tcp.listen(port, '127.0.0.1', done))) return port;
+  }
 }
 
 /** The program in a process of its own, which can be killed and started again on the same data and the same SIP port. */
