@@ -438,7 +438,7 @@ describe('signaling engine, by its wire protocols', () => {
   });
 
   it('leaves nothing behind when its calls are over', async () => {
-    const port = await start({ timers: { t1: 5, t2: 20, t4: 20, d: 100 } });
+    const port = await start({ timers: { t1: 20, t2: 80, t4: 20, d: 100 } });
     const app = await application('invite', 'message');
     const [caller, callee] = [await peer(), await peer()];
     for (let i = 0; i < 20; i++) {
