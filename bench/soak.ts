@@ -84,11 +84,13 @@ const flipping = async (port: number, devices: readonly Device[], until: () => b
   }
 };
 
-const rowsOf = (samples: readonly Sample[], answers: readonly Answer[]): Row[] =>
-  samples.slice(1).map((now, i) => {
+const rowsOf = (samples: readonly Sample[], answers: readonly Answer[]): Row[] => {
+  // SIPp counts from its own start; the load begins at the first sample.
+  const shift = (samples[0]?.at ?? 0) - answers.reduce((first, { at }) => Math.min(first, at), Infinity);
+  return samples.slice(1).map((now, i) => {
     const before = samples[i] as Sample;
     const times = answers
-      .filter(({ at }) => at >= before.at && at < now.at)
+      .filter(({ at }) => at + shift >= before.at && at + shift < now.at)
       .map(({ ms }) => ms)
       .sort((a, b) => a - b);
     return {
@@ -101,6 +103,7 @@ const rowsOf = (samples: readonly Sample[], answers: readonly Answer[]): Row[] =
       'ms/call': ((now.cpu - before.cpu) * 1000) / Math.max(1, times.length),
     };
   });
+};
 
 const mean = (rows: readonly Row[], column: string): number =>
   rows.reduce((total, row) => total + Number(row[column]), 0) / Math.max(1, rows.length);
