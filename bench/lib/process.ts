@@ -58,6 +58,12 @@ export type Running = {
   stop(): Promise<void>;
 };
 
+/** What still runs; a benchmark that fails takes it along. */
+const alive = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
 /** Starts a program; `ready` is awaited in its output before the promise resolves. */
 export const start = async (
   command: string,
@@ -70,7 +76,13 @@ export const start = async (
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   let text = '';
-  const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? -1)));
+  alive.add(child);
+  const ended = new Promise<number>((resolve) =>
+    child.once('exit', (code) => {
+      alive.delete(child);
+      resolve(code ?? -1);
+    }),
+  );
   const ready = new Promise<void>((resolve, reject) => {
     const read = (data: Buffer) => {
       text += data.toString('latin1');
