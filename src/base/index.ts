@@ -5,4 +5,5 @@ export { Emitter } from './emitter.ts';
 export { loopLoad } from './loop-load.ts';
 export { silentLogger, type Logger } from './logger.ts';
 export { systemRandom, type Random } from './random.ts';
+export { SourceRate } from './source-rate.ts';
 export { TimerWheel, type TimerWheelOptions } from './timer-wheel.ts';

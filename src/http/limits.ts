@@ -1,45 +1,5 @@
 import type { Clock } from '../base/index.ts';
 
-/** Things remembered by key, the longest unused forgotten beyond `most`. */
-function touch<V>(map: Map<string, V>, key: string, value: V, most: number): void {
-  map.delete(key);
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > most && oldest !== undefined) map.delete(oldest);
-}
-
-/** How many requests a second one address may make, and how many at once. */
-export class RequestRate {
-  readonly #clock: Clock;
-  readonly #perSecond: number;
-  readonly #burst: number;
-  readonly #most: number;
-  readonly #buckets = new Map<string, { readonly tokens: number; readonly at: number }>();
-
-  constructor(options: {
-    readonly clock: Clock;
-    readonly perSecond: number;
-    readonly burst: number;
-    /** Addresses remembered. */
-    readonly most?: number;
-  }) {
-    this.#clock = options.clock;
-    this.#perSecond = options.perSecond;
-    this.#burst = options.burst;
-    this.#most = options.most ?? 10_000;
-  }
-
-  /** Yields 0, or after how many seconds to come again. */
-  take(source: string): number {
-    const now = this.#clock.now();
-    const { tokens, at } = this.#buckets.get(source) ?? { tokens: this.#burst, at: now };
-    const left = Math.min(this.#burst, tokens + ((now - at) / 1000) * this.#perSecond);
-    const granted = left >= 1;
-    touch(this.#buckets, source, { tokens: granted ? left - 1 : left, at: now }, this.#most);
-    return granted ? 0 : Math.max(1, Math.ceil((1 - left) / this.#perSecond));
-  }
-}
-
 /** Counts what went wrong by key, within a window; who has had too many is to wait. */
 export class Failures {
   readonly #clock: Clock;
@@ -75,7 +35,11 @@ export class Failures {
       before === undefined || before.until <= now
         ? { count: 1, until: now + this.#windowMs }
         : { count: before.count + 1, until: before.until };
-    touch(this.#counts, key, entry, this.#most);
+    // The longest unused is forgotten: the map is in order of use.
+    this.#counts.delete(key);
+    this.#counts.set(key, entry);
+    const [oldest] = this.#counts.size > this.#most ? this.#counts.keys() : [];
+    if (oldest !== undefined) this.#counts.delete(oldest);
   }
 
   succeeded(key: string): void {

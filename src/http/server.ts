@@ -7,7 +7,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
+import { SourceRate, type Clock, type Emitter, type Logger, type Random } from '../base/index.ts';
 import {
   DirectoryConflict,
   DoubtfulOutcome,
@@ -27,7 +27,7 @@ import { AuditLog } from './audit-log.ts';
 import { Etags } from './etag.ts';
 import { EventLog } from './event-log.ts';
 import { EventStreams } from './event-streams.ts';
-import { Failures, RequestRate } from './limits.ts';
+import { Failures } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { problem, Refused } from './problem.ts';
 import type { Backup } from './routes/backup.ts';
@@ -146,7 +146,7 @@ function createServer({ logger, clock, limits }: HttpOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => void sendError(logger, error, request, reply),
   });
   const { requestsPerSecond, requestBurst } = { ...defaultHttpLimits, ...limits };
-  const rate = new RequestRate({ clock, perSecond: requestsPerSecond, burst: requestBurst });
+  const rate = new SourceRate({ clock, perSecond: requestsPerSecond, burst: requestBurst });
   server.setValidatorCompiler(validatorCompiler);
   server.setNotFoundHandler((_request, reply) => problem(reply, 404, 'There is nothing here'));
   server.setErrorHandler((error, request, reply) => sendError(logger, error, request, reply));

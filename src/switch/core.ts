@@ -1,7 +1,6 @@
-import { Emitter } from '../base/index.ts';
+import { Emitter, SourceRate } from '../base/index.ts';
 import { Announcements, parseAnnouncement } from './call/announcements.ts';
 import type { Call, CallContext } from './call/call.ts';
-import { CallRate } from './call/call-rate.ts';
 import { userOf } from './call/endpoint.ts';
 import type { CallEvents } from './call/call-view.ts';
 import { Calls } from './call/calls.ts';
@@ -151,8 +150,8 @@ function told(
   return rescues.announced(announcement);
 }
 
-function rateOf({ clock, settings: { limits } }: CallContext): CallRate {
-  return new CallRate({ clock, perSecond: limits.callsPerSecond, burst: limits.callBurst });
+function rateOf({ clock, settings: { limits } }: CallContext): SourceRate {
+  return new SourceRate({ clock, perSecond: limits.callsPerSecond, burst: limits.callBurst });
 }
 
 const mayTouch = (call: Call, asker: Asker): boolean =>

@@ -1,3 +1,4 @@
+import type { SourceRate } from '../../base/index.ts';
 import type { DirectoryStore, Trunk } from '../../stores/index.ts';
 import { behind, isRefusal, placeOf, ringPlan, type Place, type RingPlan } from '../routing/plan.ts';
 import { isBareAddress } from '../directory/index.ts';
@@ -5,7 +6,6 @@ import { uriParts } from '../registrar/index.ts';
 import type { TrunkCall } from '../trunks/inbound.ts';
 import type { Trunks } from '../trunks/trunks.ts';
 import { bridge } from './bridge.ts';
-import type { CallRate } from './call-rate.ts';
 import type { CallEvents } from './call-view.ts';
 import { Call, type CallContext } from './call.ts';
 import type { Calls } from './calls.ts';
@@ -39,7 +39,8 @@ export type WayInParts = SearchParts & {
   readonly trunks: Pick<Trunks, 'callFrom' | 'callBy'>;
   readonly context: CallContext;
   readonly calls: Calls;
-  readonly rate: CallRate;
+  /** New calls of one address. */
+  readonly rate: SourceRate;
   /** Absent: nothing is refused for being late. */
   readonly overload: Overload | undefined;
   readonly directory: DirectoryStore;
@@ -164,7 +165,7 @@ function overLimit(parts: WayInParts, attempt: Attempt): Refusal | undefined {
   if (calls.size >= settings.limits.calls) return refused('limit', 'Too many calls', '5');
   // All calls of a carrier come from one address.
   const { source } = attempt.incoming;
-  if (attempt.caller?.kind !== 'trunk' && !parts.rate.admit(source.address))
+  if (attempt.caller?.kind !== 'trunk' && parts.rate.take(source.address) > 0)
     return refused('rate', 'Too many calls', '5');
   const user = attempt.caller === undefined ? undefined : userOf(attempt.caller);
   if (user !== undefined && calls.ofUser(user.id).length >= settings.limits.callsPerUser)
