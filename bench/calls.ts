@@ -12,7 +12,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { highestRate, rowOf, threadRowOf, trial, type Subject, type Trial } from './lib/load.ts';
-import { freePort } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { sipp } from './lib/sipp.ts';
 import { engineSubject, Lab, peerSubject, productSubject } from './lib/subjects.ts';
 import { table } from './lib/table.ts';

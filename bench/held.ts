@@ -11,7 +11,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { trial } from './lib/load.ts';
-import { cpuOf, freePort, memoryOf, type Running } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { cpuOf, memoryOf, type Running } from './lib/process.ts';
 import { sipp } from './lib/sipp.ts';
 import { Lab, productSubject } from './lib/subjects.ts';
 import { table, type Row } from './lib/table.ts';

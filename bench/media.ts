@@ -16,7 +16,8 @@ import { parseArgs } from 'node:util';
 import { systemClock, systemRandom } from '../src/base/index.ts';
 import { NgClient, ngText } from '../src/ng/index.ts';
 import { MediaLoad, pause, type LoadFigures } from './lib/media-load.ts';
-import { cpuOf, freePort, memoryOf, start, type Running } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { cpuOf, memoryOf, start, type Running } from './lib/process.ts';
 import { table, type Row } from './lib/table.ts';
 
 const root = resolve(import.meta.dirname, '..');

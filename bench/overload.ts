@@ -10,7 +10,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { costOf, cpuNow, highestRate, trial, type Subject } from './lib/load.ts';
-import { freePort } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { quantile, sipp, type Answer, type SippResult } from './lib/sipp.ts';
 import { Lab, productSubject } from './lib/subjects.ts';
 import { table, type Row } from './lib/table.ts';

@@ -12,7 +12,8 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { cpuNow, costOf, type Subject } from './lib/load.ts';
-import { freePort, memoryOf } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { memoryOf } from './lib/process.ts';
 import { quantile, sipp } from './lib/sipp.ts';
 import { devicesFile, Lab, pidAt, startProduct, type Device, type Product } from './lib/subjects.ts';
 import { table, type Row } from './lib/table.ts';

@@ -9,7 +9,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { highestRate, rowOf, threadRowOf, trial, type Trial } from './lib/load.ts';
-import { freePort } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { sipp } from './lib/sipp.ts';
 import { Lab, productSubject, registerAt } from './lib/subjects.ts';
 import { table } from './lib/table.ts';

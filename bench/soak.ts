@@ -10,7 +10,8 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Phone } from '../src/testing/phone.ts';
-import { cpuOf, freePort, memoryOf } from './lib/process.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { cpuOf, memoryOf } from './lib/process.ts';
 import { quantile, sipp, type Answer } from './lib/sipp.ts';
 import { Lab, productSubject, type Device } from './lib/subjects.ts';
 import { table, type Row } from './lib/table.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../src/testing/free-port.ts';
 import { Phone } from '../src/testing/phone.ts';
 import { needSipp, Sipp, type SippOptions } from '../src/testing/sipp.ts';
 import { Tool } from '../src/testing/tool.ts';
@@ -115,12 +116,6 @@ describe('M-08 SIPp phones through the whole product', function () {
       for (const { id } of product.bindings.all()) await product.bindings.remove(id, 'administrative');
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
-    const freePort = async () => {
-      const phone = await Phone.open();
-      const own = Number(/:(\d+)$/.exec(phone.uri)?.[1]);
-      await phone.close();
-      return own;
-    };
 
     for (const name of ['answer', 'answer-and-hang-up', 'busy', 'ring-only'])
       it(`register.xml, then ${name}.xml`, async () => {

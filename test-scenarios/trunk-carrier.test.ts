@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Trunk } from '../src/stores/index.ts';
 import { credentialsFor } from '../src/switch/directory/index.ts';
 import type { TrunkState } from '../src/switch/index.ts';
-import { Phone } from '../src/testing/phone.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { needSipp, Sipp, type SippOptions } from '../src/testing/sipp.ts';
 import { domain, Product } from './product.ts';
 
@@ -143,12 +143,4 @@ describe('a carrier, played by SIPp, through the whole product', function () {
     await assert.rejects((await run('a-guess')).succeeded());
     assert.equal(ada.rung.length, 1);
   });
-
-  /** A port that a SIPp can have a moment later. */
-  async function freePort(): Promise<number> {
-    const phone = await Phone.open();
-    const port = Number(/:(\d+)$/.exec(phone.uri)?.[1]);
-    await phone.close();
-    return port;
-  }
 });

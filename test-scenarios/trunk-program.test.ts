@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
-import { Phone } from '../src/testing/phone.ts';
+import { freePort } from '../src/testing/free-port.ts';
 import { needSipp, Sipp } from '../src/testing/sipp.ts';
 import { Program, until, user } from './program.ts';
 
@@ -62,12 +62,4 @@ describe('trunks of the configuration file', function () {
     await program.stop();
     await registrar.succeeded();
   });
-
-  /** A port that a SIPp can have a moment later. */
-  async function freePort(): Promise<number> {
-    const phone = await Phone.open();
-    const port = Number(/:(\d+)$/.exec(phone.uri)?.[1]);
-    await phone.close();
-    return port;
-  }
 });

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Rtpengine } from '../../src/testing/index.ts';
 import { Phone } from '../../src/testing/phone.ts';
-import { freePort, start, type Running } from './process.ts';
+import { freePort } from '../../src/testing/free-port.ts';
+import { start, type Running } from './process.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 /** Four ports a call. */

@@ -1,4 +1,5 @@
-import { cpuOf, freePort, memoryOf } from './process.ts';
+import { freePort } from '../../src/testing/free-port.ts';
+import { cpuOf, memoryOf } from './process.ts';
 import { quantile, sipp, type SippOptions } from './sipp.ts';
 import type { Row } from './table.ts';
 

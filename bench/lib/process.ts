@@ -1,7 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { createSocket } from 'node:dgram';
 
 /** CPU seconds of a process, in all and by thread name. */
 export type Cpu = { readonly total: number; readonly threads: Readonly<Record<string, number>> };
@@ -109,17 +107,3 @@ export const start = async (
     },
   };
 };
-
-/** A port that is free for UDP and TCP on 127.0.0.1. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const tcp = createServer();
-    tcp.once('error', reject);
-    tcp.listen(0, '127.0.0.1', () => {
-      const address = tcp.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      const udp = createSocket('udp4');
-      udp.once('error', () => tcp.close(() => void freePort().then(resolve, reject)));
-      udp.bind(port, '127.0.0.1', () => udp.close(() => tcp.close(() => resolve(port))));
-    });
-  });

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Subject } from './load.ts';
-import { freePort, start, type Running } from './process.ts';
+import { freePort } from '../../src/testing/free-port.ts';
+import { start, type Running } from './process.ts';
 import { sipp } from './sipp.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');

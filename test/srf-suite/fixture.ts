@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../../src/testing/free-port.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 export const suite = join(root, 'node_modules/drachtio-srf/test');
@@ -26,16 +26,6 @@ export const services = (): readonly Service[] => {
     };
   });
 };
-
-const freePort = (): Promise<number> =>
-  new Promise((done, fail) => {
-    const server = createServer();
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
 
 /** A name that no container has and that one test gives to a SIPp of its own. */
 export const hostsOf = (all: readonly Service[]): Record<string, string> => ({
