@@ -47,12 +47,10 @@ export class ApiWorld {
     const metrics = new Metrics({
       directory: world.directory,
       bindings: world.bindings,
-      calls: () => world.core.calls.size,
+      product: world.core,
       bannedSources: () => 0,
       signalingConnected: () => true,
       mediaAlive: () => false,
-      callEvents: world.core.events,
-      trunks: () => world.core.trunks.all(),
       unwritten: () => 0,
       unwrittenLost: () => 0,
       storeWritable: () => true,

@@ -1,21 +1,18 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Emitter } from '../base/index.ts';
 import type { BindingStore, DirectoryStore } from '../stores/index.ts';
-import type { CallEvents, TrunkState } from '../switch/index.ts';
+import type { Switch } from '../switch/index.ts';
 import { countCalls } from './call-metrics.ts';
 import { countFlips } from './flip-metrics.ts';
 import { watchTrunks } from './trunk-metrics.ts';
 
-/** Where the figures come from; each is asked when somebody looks. */
+/** Where the figures come from; each is asked when somebody looks, and costs the same however many calls there are. */
 export type MetricSources = {
   readonly directory: DirectoryStore;
   readonly bindings: BindingStore;
-  readonly calls: () => number;
+  readonly product: Pick<Switch, 'liveCalls' | 'events' | 'trunks'>;
   readonly bannedSources: () => number;
   readonly signalingConnected: () => boolean;
   readonly mediaAlive: () => boolean;
-  readonly callEvents: Emitter<CallEvents>;
-  readonly trunks: () => readonly TrunkState[];
   /** Call records and audit entries that wait to be written, and that were lost waiting. */
   readonly unwritten: () => number;
   readonly unwrittenLost: () => number;
@@ -30,10 +27,10 @@ export class Metrics {
   readonly #stop: readonly (() => void)[];
 
   constructor(sources: MetricSources) {
-    const { directory, bindings } = sources;
+    const { directory, bindings, product } = sources;
     collectDefaultMetrics({ register: this.registry });
     this.#gauge('flipswitch_bindings', 'Live registrations', () => bindings.size);
-    this.#gauge('flipswitch_calls', 'Live calls', sources.calls);
+    this.#gauge('flipswitch_calls', 'Live calls', () => product.liveCalls());
     this.#gauge('flipswitch_banned_sources', 'Addresses banned for wrong passwords', sources.bannedSources);
     this.#gauge('flipswitch_signaling_connected', '1 when the signaling engine is connected', () =>
       Number(sources.signalingConnected()),
@@ -41,9 +38,7 @@ export class Metrics {
     this.#gauge('flipswitch_media_alive', '1 when a media engine answers', () =>
       Number(sources.mediaAlive()),
     );
-    this.#gauge('flipswitch_users', 'Users in the directory', () =>
-      directory.domains().reduce((sum, domain) => sum + directory.users(domain.name).length, 0),
-    );
+    this.#gauge('flipswitch_users', 'Users in the directory', () => directory.userCount());
     this.#gauge(
       'flipswitch_records_unwritten',
       'Call records and audit entries that wait to be written',
@@ -59,7 +54,7 @@ export class Metrics {
     );
     const { invitesShed } = sources;
     if (invitesShed !== undefined) this.#shed(invitesShed);
-    watchTrunks(this.registry, sources.trunks);
+    watchTrunks(this.registry, () => product.trunks.all());
     const changes = new Counter({
       name: 'flipswitch_binding_changes_total',
       help: 'Registrations added, refreshed and removed, the last with the reason',
@@ -67,8 +62,8 @@ export class Metrics {
       registers: [this.registry],
     });
     this.#stop = [
-      countCalls(this.registry, sources.callEvents),
-      countFlips(this.registry, sources.callEvents),
+      countCalls(this.registry, product.events),
+      countFlips(this.registry, product.events),
       bindings.events.on('added', () => changes.inc({ change: 'added', reason: '' })),
       bindings.events.on('refreshed', () => changes.inc({ change: 'refreshed', reason: '' })),
       bindings.events.on('removed', ({ reason }) => changes.inc({ change: 'removed', reason })),

@@ -72,6 +72,28 @@ describe('http', () => {
       assert.ok(text.split('\n').includes(line), `${line} is not there:\n${text}`);
   });
 
+  it('looks at no call and no user for /metrics: it costs the same with ten thousand of them', async () => {
+    await api.world.dial('2001', '100');
+    const [call] = api.world.core.calls.all();
+    assert.ok(call !== undefined);
+    const { directory } = api.world;
+    const [view, users] = [call.view.bind(call), directory.users.bind(directory)];
+    const looked: string[] = [];
+    call.view = () => {
+      looked.push('call');
+      return view();
+    };
+    directory.users = (of) => {
+      looked.push('users');
+      return users(of);
+    };
+    const { status, text } = await api.nobody.get('/metrics');
+    assert.equal(status, 200);
+    assert.match(text, /^flipswitch_calls 1$/m);
+    assert.match(text, /^flipswitch_users 2$/m);
+    assert.deepEqual(looked, []);
+  });
+
   it('lets nobody into the API without a valid token', async () => {
     const bare = await api.nobody.get('/api/v1/calls');
     assert.equal(bare.status, 401);

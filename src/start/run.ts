@@ -72,16 +72,13 @@ type Parts = Engines & {
 async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<HttpServer> {
   const { settings, registrar, product, stores, media, connected, signaling } = parts;
   const { directory, coldRoutes, routing, records: kept } = stores;
-  const administrator = { domain: settings.domain, admin: true };
   const metrics = new Metrics({
     directory,
     bindings: registrar.bindings,
-    calls: () => product.listCalls(administrator).length,
+    product,
     bannedSources: () => registrar.guard.banned().length,
     signalingConnected: connected,
     mediaAlive: () => media.alive,
-    callEvents: product.events,
-    trunks: () => product.trunks.all(),
     unwritten: kept.waiting,
     unwrittenLost: kept.lost,
     ...(signaling === undefined ? {} : { invitesShed: async () => (await signaling.stats()).invitesShed }),

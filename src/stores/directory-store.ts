@@ -103,6 +103,8 @@ export interface DirectoryStore {
   /** By name or alias, in any case. */
   domain(host: string): Domain | undefined;
   users(domain: string): readonly User[];
+  /** Users of all domains; counted, not listed. */
+  userCount(): number;
   user(domain: string, extension: string): User | undefined;
   userById(id: string): User | undefined;
   device(domain: string, extension: string): Device | undefined;

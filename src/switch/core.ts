@@ -171,6 +171,7 @@ function callControl(
   };
   return {
     ...dialogControl(calls, signaling),
+    liveCalls: () => calls.size,
     listCalls: (asker) =>
       calls
         .all()

@@ -76,6 +76,8 @@ export interface Switch {
   readonly coldRoutes: ColdRoutes;
   /** What rules come to, and what the policy says of them. */
   readonly rules: CallRouting;
+  /** How many calls live, of all domains; counted, not listed. */
+  liveCalls(): number;
   /** Live calls, newest first: all of the domain for an administrator, the own ones for a user. */
   listCalls(asker: Asker): readonly CallView[];
   getCall(id: string, asker: Asker): CallView | undefined;

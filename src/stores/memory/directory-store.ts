@@ -76,6 +76,10 @@ export class MemoryDirectoryStore implements DirectoryStore {
     return [...this.#users.values()].filter((u) => u.domain === domain);
   }
 
+  userCount(): number {
+    return this.#users.size;
+  }
+
   user(domain: string, extension: string): User | undefined {
     const held = this.#extensions.get(key(domain, extension));
     return held?.kind === 'user' ? this.#users.get(held.id) : undefined;
