@@ -2,7 +2,8 @@
  * Runs rtpengine's own daemon tests (auto-daemon-tests*.pl of its repository) against the embedded relay, or against an
  * installed rtpengine as a check of this script:
  *
- *   node scripts/rtpengine-suite.ts --tests CHECKOUT [--engine embedded] [--files auto-daemon-tests.pl,…] [--show all]
+ *   node scripts/rtpengine-suite.ts --tests CHECKOUT [--engine embedded] [--files auto-daemon-tests.pl,…] [--show all|diff]
+ *     [--only 055,071-077]
  *
  * CHECKOUT is a checkout of sipwise/rtpengine at the version to compare with (mr10.5.3.5 for Debian 12). Needs root for a
  * network namespace with the tests' addresses, and Debian's libbencode-perl libcrypt-rijndael-perl libdigest-hmac-perl
@@ -13,6 +14,8 @@
  * need variables of the one before end early on any engine.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -25,6 +28,7 @@ const { values: options } = parseArgs({
     engine: { type: 'string', default: 'embedded' },
     files: { type: 'string', default: 'auto-daemon-tests.pl,auto-daemon-tests-pubsub.pl' },
     show: { type: 'string', default: 'failed' },
+    only: { type: 'string', default: '' },
     inside: { type: 'boolean', default: false },
   },
 });
@@ -33,7 +37,23 @@ const ADDRESSES = /\b(?:198\.51\.10[01]|203\.0\.113)\.\d{1,3}\b|\b2001:db8:[0-9a
 const SECTION_MS = 30_000;
 
 type Section = { readonly name: string; readonly script: string };
-type Outcome = { readonly name: string; passed: number; failed: number; ended: boolean; first: string };
+type Outcome = {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly ended: boolean;
+  /** The first check that failed, and all that the tests said. */
+  readonly first: string;
+  readonly said: string;
+};
+
+/** Which sections are asked for by `--only`: numbers and ranges of them; all of them without. */
+const wanted = ({ name }: Section): boolean =>
+  options.only === '' ||
+  options.only.split(',').some((range) => {
+    const [from = '', to = from] = range.split('-');
+    return Number(name.slice(0, 3)) >= Number(from) && Number(name.slice(0, 3)) <= Number(to);
+  });
 
 /** Whether a new call begins at this line, on it or, after the list of its sockets, on the next. */
 function begins(lines: readonly string[], i: number): boolean {
@@ -120,6 +140,18 @@ function startEngine(folder: string): ChildProcess {
   return spawn(file, args, { cwd: root, stdio: 'ignore' });
 }
 
+/** Resolves when the engine answers a ping; rejects after ten seconds. */
+async function answering(): Promise<void> {
+  const socket = createSocket('udp4');
+  try {
+    const pong = once(socket, 'message', { signal: AbortSignal.timeout(10_000) });
+    const ping = setInterval(() => socket.send('0_0 d7:command4:pinge', 2223, '127.0.0.1'), 100);
+    await pong.finally(() => clearInterval(ping));
+  } finally {
+    socket.close();
+  }
+}
+
 function runSection(section: Section, checkout: string, perl: string): Outcome {
   const file = join(perl, 'section.pl');
   writeFileSync(file, section.script, 'latin1');
@@ -133,17 +165,20 @@ function runSection(section: Section, checkout: string, perl: string): Outcome {
   const failures = [...body.matchAll(/^not ok \d+ - (.*)$/gm)].map((match) => match[1] ?? '');
   const passed = [...body.matchAll(/^ok /gm)].length;
   const ended = body.includes('SECTION-END');
-  return { name: section.name, passed, failed: failures.length, ended, first: failures[0] ?? '' };
+  const said = `${body}\n${run.stderr}`;
+  return { name: section.name, passed, failed: failures.length, ended, first: failures[0] ?? '', said };
 }
 
 function report(file: string, outcomes: readonly Outcome[]): void {
   const clean = (o: Outcome) => o.failed === 0 && o.ended;
   const sum = (of: (o: Outcome) => number) => outcomes.reduce((total, o) => total + of(o), 0);
   for (const o of outcomes)
-    if (options.show === 'all' || !clean(o))
+    if (options.show === 'all' || !clean(o)) {
       console.log(
         `  ${clean(o) ? 'passed' : 'failed'} ${o.passed}/${o.passed + o.failed} ${o.name}${o.ended ? '' : ' (ended early)'}: ${o.first}`,
       );
+      if (options.show === 'diff') console.log(o.said);
+    }
   const whole = `${outcomes.filter(clean).length} of ${outcomes.length} sections`;
   console.log(`${file}: ${whole}, ${sum((o) => o.passed)} checks passed, ${sum((o) => o.failed)} failed`);
 }
@@ -163,10 +198,13 @@ async function inside(checkout: string): Promise<void> {
   const perl = library(checkout, folder);
   const engine = startEngine(folder);
   try {
+    await answering();
     for (const [name, text] of files)
       report(
         name,
-        cut(text).map((section) => runSection(section, checkout, perl)),
+        cut(text)
+          .filter(wanted)
+          .map((section) => runSection(section, checkout, perl)),
       );
     if (engine.exitCode !== null) console.log(`the engine ended with ${engine.exitCode}`);
   } finally {

@@ -1,4 +1,4 @@
-import { ngDictionary, ngList, ngText, type NgDictionary } from '../../ng/index.ts';
+import { ngDictionary, ngList, ngNumber, ngText, type NgDictionary } from '../../ng/index.ts';
 import type { CodecWishes } from '../relay/codec-choice.ts';
 
 /** The options of an offer, answer or subscription that this engine heeds. */
@@ -8,6 +8,8 @@ export type Flags = {
   readonly zeroAddress: boolean;
   readonly singleCodec: boolean;
   readonly stripExtmap: boolean;
+  readonly packetTime: number;
+  readonly packetTimeReverse: number;
   readonly transportProtocol: string | undefined;
   readonly rtcpMux: ReadonlySet<string>;
   readonly family: 'IP4' | 'IP6' | undefined;
@@ -35,6 +37,13 @@ export function parseFlags(request: NgDictionary): Flags {
     zeroAddress: replace.includes('zero-address') || set.has('replace-zero-address'),
     singleCodec: set.has('single-codec'),
     stripExtmap: set.has('strip-extmap'),
+    packetTime: packetTime(request, ['ptime']),
+    packetTimeReverse: packetTime(request, [
+      'ptime-reverse',
+      'ptime reverse',
+      'reverse-ptime',
+      'reverse ptime',
+    ]),
     transportProtocol: ngText(request, 'transport-protocol') ?? ngText(request, 'transport protocol'),
     rtcpMux: new Set([...list('rtcp-mux'), ...after('rtcp-mux-')]),
     family: familyOf(ngText(request, 'address-family') ?? ngText(request, 'address family')),
@@ -49,6 +58,17 @@ export function parseFlags(request: NgDictionary): Flags {
     viaBranch: ngText(request, 'via-branch'),
     recordCall: recordCall(ngText(request, 'record-call') ?? ngText(request, 'record call'), set),
   };
+}
+
+const LONGEST_PACKET_MS = 200;
+
+/** In milliseconds; 0 where the request has none, or none that a packet could have. */
+function packetTime(request: NgDictionary, keys: readonly string[]): number {
+  for (const key of keys) {
+    const ms = ngNumber(request, key) ?? Number(ngText(request, key) ?? Number.NaN);
+    if (Number.isInteger(ms) && ms > 0 && ms <= LONGEST_PACKET_MS) return ms;
+  }
+  return 0;
 }
 
 function familyOf(text: string | undefined): 'IP4' | 'IP6' | undefined {

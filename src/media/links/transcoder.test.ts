@@ -10,7 +10,7 @@ import {
   timestampAhead,
 } from '../../rtp/index.ts';
 import type { SdpCodec } from '../../sdp/index.ts';
-import { Transcoder } from './transcoder.ts';
+import { Transcoder, type TranscoderOptions } from './transcoder.ts';
 
 const codec = (payloadType: number, name: string, clockRate: number, channels = 1): SdpCodec => ({
   payloadType,
@@ -68,8 +68,8 @@ async function toneShare(of: SdpCodec, packets: readonly Buffer[]): Promise<numb
 }
 
 /** A transcoder whose codecs are loaded. */
-async function ready(from: SdpCodec, to: SdpCodec): Promise<Transcoder> {
-  const transcoder = new Transcoder(from, to);
+async function ready(from: SdpCodec, to: SdpCodec, options?: TranscoderOptions): Promise<Transcoder> {
+  const transcoder = new Transcoder(from, to, options);
   await transcoder.ready;
   return transcoder;
 }
@@ -95,6 +95,76 @@ describe('media: transcoding', () => {
           assert.ok((await toneShare(to, out)) > 0.9, String(await toneShare(to, out)));
           transcoder.free();
         });
+
+  for (const to of codecs)
+    it(`packs 20 ms of PCMU into 40 ms of ${to.name}, numbered in a row, a tone stays a tone`, async () => {
+      const transcoder = await ready(codecs[0]!, to, { frameMs: 40 });
+      const out: Buffer[] = [];
+      for (const packet of await tonePackets(codecs[0]!, 25))
+        transcoder.push(packet, 0, (made) => out.push(made));
+      assert.equal(out.length, 12);
+      for (const [i, packet] of out.entries()) {
+        const rtp = parseRtp(packet)!;
+        assert.equal(rtp.sequence, (65_530 + i) & 0xffff);
+        assert.equal(rtp.timestamp, (i * to.clockRate) / 25);
+        assert.equal(rtp.marker, i === 0);
+      }
+      assert.ok((await toneShare(to, out)) > 0.9, String(await toneShare(to, out)));
+      transcoder.free();
+    });
+
+  it('packs anew: what waits is left out at a pause, and a loss is concealed in its place', async () => {
+    const transcoder = await ready(codecs[0]!, codecs[0]!, { frameMs: 30 });
+    const packets = await tonePackets(codecs[0]!, 60);
+    const places: [number, number][] = [];
+    const push = (n: number, lost = 0) =>
+      transcoder.push(packets[n]!, lost, (made) => {
+        const rtp = parseRtp(made)!;
+        places.push([sequenceAhead(65_530, rtp.sequence), rtp.timestamp]);
+      });
+    push(0);
+    push(1); // 30 ms are sent, 10 wait
+    push(4, 2); // 10 + 40 concealed + 20
+    assert.deepEqual(places.splice(0), [
+      [0, 0],
+      [1, 240],
+      [2, 480],
+    ]);
+    push(5); // 10 + 20
+    push(6); // 20 wait
+    push(50); // a pause, as of a digit
+    push(51);
+    assert.deepEqual(places, [
+      [3, 720],
+      [4, 50 * 160],
+    ]);
+    transcoder.free();
+  });
+
+  it('RFC 3389 sends a description of the noise in place of silence, and marks the sound after it', async () => {
+    const transcoder = await ready(codecs[1]!, codecs[0]!, { comfortNoise: 13 });
+    const packets = (await tonePackets(codecs[1]!, 40)).map((packet, n) => {
+      if (n >= 5 && n < 35) packet.fill(0xd5, 12);
+      return packet;
+    });
+    const out: Buffer[] = [];
+    for (const packet of packets) transcoder.push(packet, 0, (made) => out.push(made));
+    const heard = out.map((packet) => parseRtp(packet)!);
+    assert.deepEqual(
+      heard.map((rtp) => rtp.sequence),
+      heard.map((_, n) => (65_530 + n) & 0xffff),
+    );
+    const noise = heard.filter((rtp) => rtp.payloadType === 13);
+    assert.ok(noise.length >= 1 && noise.length <= 3, String(noise.length));
+    for (const rtp of noise) {
+      assert.equal(rtp.payload.length, 1);
+      assert.ok(rtp.payload[0]! > 60, String(rtp.payload[0]));
+    }
+    const again = heard[heard.findLastIndex((rtp) => rtp.payloadType === 13) + 1]!;
+    assert.deepEqual([again.payloadType, again.marker, again.timestamp], [0, true, 35 * 160]);
+    assert.equal(heard.at(-1)!.timestamp, 39 * 160);
+    transcoder.free();
+  });
 
   it('fills the places of packets that were lost, and no others; a late packet has no place any more', async () => {
     const transcoder = await ready(codecs[0]!, codecs[4]!);

@@ -8,6 +8,7 @@ import {
   directionOf,
   hasRtcpMux,
   isNullAddress,
+  packetTimeOf,
   rtcpPortOf,
   sends,
   withConnection,
@@ -37,6 +38,9 @@ export type DescribeOptions = {
   /** Of an answer: one codec for sound, whatever both know. */
   readonly singleCodec: boolean;
   readonly stripExtmap: boolean;
+  /** Of an offer: the packet time towards who is offered to, and towards the offerer, in milliseconds; 0 leaves them be. */
+  readonly packetTime: number;
+  readonly packetTimeReverse: number;
   readonly rtcpAttribute: boolean;
   readonly sdes: ReadonlySet<string>;
   /** In place of what the description says. */
@@ -66,6 +70,7 @@ function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
   stream.rejected = media.port === 0;
   stream.muxed = hasRtcpMux(media);
   stream.cryptos = attributes(media.lines, 'crypto');
+  if (!stream.packetTime.fixed) stream.packetTime.ms = packetTimeOf(media) ?? stream.packetTime.ms;
   stream.secure(media.protocol);
   const address = connectionOf(sdp, media)?.address;
   if (stream.rejected || address === undefined) return;
@@ -153,6 +158,7 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
   to.told = offer
     ? codecsToOffer(from.codecs, options.codec)
     : codecsToAnswer(to.codecs, from.codecs, options.singleCodec);
+  fixPacketTimes(from, to, media, options);
   const own = options.stripExtmap ? new Set([...ownAttributes, 'extmap']) : ownAttributes;
   const kept = withoutAttributes(media.lines, own);
   return {
@@ -165,9 +171,24 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
       { type: 'a', value: options.direction ?? directionSaid(sdp, media) },
       ...rtcpLines(from, to, options),
       ...cryptoLines(to, options),
-      ...kept.filter(isPacketTime),
+      ...packetTimeLines(to, kept),
     ],
   };
+}
+
+function fixPacketTimes(from: Stream, to: Stream, media: SdpMedia, options: DescribeOptions): void {
+  if (!to.packetTime.fixed) to.packetTime.ms = packetTimeOf(media) ?? to.packetTime.ms;
+  if (options.role !== 'offer') return;
+  if (options.packetTime > 0) to.packetTime.ms = options.packetTime;
+  if (options.packetTimeReverse > 0) from.packetTime.ms = options.packetTimeReverse;
+  if (options.packetTime <= 0 && options.packetTimeReverse <= 0) return;
+  from.packetTime.fixed = true;
+  to.packetTime.fixed = true;
+}
+
+function packetTimeLines({ packetTime }: Stream, kept: readonly SdpLine[]): SdpLine[] {
+  if (!packetTime.fixed) return kept.filter(isPacketTime);
+  return packetTime.ms === 0 ? [] : [{ type: 'a', value: `ptime:${packetTime.ms}` }];
 }
 
 /** Who gives no address to send to does not receive (RFC 3264 §8.4). */

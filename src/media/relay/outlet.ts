@@ -83,6 +83,9 @@ export class Outlet {
   #transcode(route: Route, packet: Buffer, from: number, now: number): void {
     const transcoder = route.transcoder(from);
     if (transcoder === undefined) return;
+    // Each numbers its packets in its own way.
+    if (route.making !== undefined && route.making !== transcoder) route.mapping.mapped = false;
+    route.making = transcoder;
     transcoder.push(packet, route.source.lost, (made) => {
       if (route.source.party.silenced) {
         const length = silence(made, rtpHeaderLength(made), transcoder.to.name);

@@ -19,6 +19,8 @@ export const TRANSCODE = -2;
 /** A telephone event whose clock differs at the two ends. */
 export const SCALE = -3;
 
+const DEFAULT_PACKET_MS = 20;
+
 /** Why a route exists: the two sides of a dialog, or a listener who only subscribed. */
 export type RouteKind = 'dialog' | 'subscription';
 
@@ -35,6 +37,8 @@ export class Route {
   /** Indexed likewise: the clock rate of what goes out, in hertz. */
   readonly clockRates = new Uint32Array(128);
   open = false;
+  /** What made the last packet, where it was made. */
+  making: Transcoder | undefined;
   readonly #transcoders = new Map<number, Transcoder>();
   readonly #scalers = new Map<number, EventScaler>();
   #meaning: string | undefined;
@@ -51,7 +55,11 @@ export class Route {
   refresh(): void {
     const { source, sink } = this;
     this.open = sends(source.direction) && receives(sink.direction) && !sink.held && sink.ports !== undefined;
-    const meaning = [source.told, source.codecs, sink.told, sink.codecs].map(describeCodecs).join('|');
+    const meaning = [
+      ...[source.told, source.codecs, sink.told, sink.codecs, sink.added].map(describeCodecs),
+      packetTimeFor(source, sink),
+      reframes(source, sink),
+    ].join('|');
     // A description that says the same again must not cost the sound that is being made.
     if (meaning === this.#meaning) return;
     this.#meaning = meaning;
@@ -72,9 +80,13 @@ export class Route {
     const known = this.#transcoders.get(payloadType);
     if (known !== undefined) return known;
     const from = codecSent(this.source, payloadType);
-    const to = codecFor(this.sink);
-    if (from === undefined || to === undefined) return undefined;
-    const made = new Transcoder(from, to);
+    if (from === undefined) return undefined;
+    const to = this.sink.codecs.find((c) => sameCodec(c, from)) ?? codecFor(this.sink);
+    if (to === undefined) return undefined;
+    const made = new Transcoder(from, to, {
+      frameMs: packetTimeFor(this.source, this.sink),
+      comfortNoise: noiseMade(this.source, this.sink, to),
+    });
     this.#transcoders.set(payloadType, made);
     return made;
   }
@@ -97,6 +109,7 @@ export class Route {
   close(): void {
     for (const transcoder of this.#transcoders.values()) transcoder.free();
     this.#transcoders.clear();
+    this.making = undefined;
     this.#scalers.clear();
   }
 }
@@ -127,8 +140,35 @@ function mapPayloadType(source: Stream, sink: Stream, payloadType: number): numb
   if (codec === undefined) return sink.codecs.some((c) => c.payloadType === payloadType) ? payloadType : DROP;
   if (isTelephoneEvent(codec)) return mapEvent(source, sink, codec);
   const same = sink.codecs.find((c) => sameCodec(c, codec));
-  if (same !== undefined) return same.payloadType;
-  return isTranscodable(codec) && sink.codecs.some(isTranscodable) ? TRANSCODE : DROP;
+  if (isTranscodable(codec) && sink.codecs.some(isTranscodable)) {
+    const remade =
+      same === undefined || reframes(source, sink) || noiseMade(source, sink, same) !== undefined;
+    return remade ? TRANSCODE : same.payloadType;
+  }
+  return same?.payloadType ?? DROP;
+}
+
+/** Milliseconds, where a command wants packets of a length of their own. */
+function packetTimeFor(source: Stream, sink: Stream): number | undefined {
+  const fixed = source.packetTime.fixed || sink.packetTime.fixed;
+  return fixed ? sink.packetTime.ms || DEFAULT_PACKET_MS : undefined;
+}
+
+/** Whether packets are of another length where they go than where they come from. */
+function reframes(source: Stream, sink: Stream): boolean {
+  const wanted = packetTimeFor(source, sink);
+  return wanted !== undefined && wanted !== (source.packetTime.ms || DEFAULT_PACKET_MS);
+}
+
+/** Whether sound may have sequence numbers that are not the source's. */
+const renumbers = (source: Stream, sink: Stream): boolean =>
+  packetTimeFor(source, sink) !== undefined ||
+  sink.codecs.some((c) => isTranscodable(c) && noiseMade(source, sink, c) !== undefined);
+
+/** The payload type of comfort noise that is to be made of a source's silence, where that was asked for. */
+function noiseMade(source: Stream, sink: Stream, audio: SdpCodec): number | undefined {
+  if (source.codecs.some(isComfortNoise) || !sink.added.some(isComfortNoise)) return undefined;
+  return sink.codecs.find((c) => isComfortNoise(c) && c.clockRate === audio.clockRate)?.payloadType;
 }
 
 function mapEvent(source: Stream, sink: Stream, event: SdpCodec): number {
@@ -137,6 +177,8 @@ function mapEvent(source: Stream, sink: Stream, event: SdpCodec): number {
   // Where the audio is passed on as it is, so are its events; else their clock follows the sink's audio.
   const shared = source.codecs.some((c) => isTranscodable(c) && sink.codecs.some((s) => sameCodec(c, s)));
   const same = sink.codecs.find((c) => sameCodec(c, event));
+  // Sound that is packed anew has numbers of its own, among which the events must find their place.
+  if (renumbers(source, sink)) return SCALE;
   if (same !== undefined && (shared || same === target)) return same.payloadType;
   return target.clockRate === event.clockRate ? target.payloadType : SCALE;
 }

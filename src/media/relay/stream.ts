@@ -45,6 +45,10 @@ export class Stream {
   cryptos: readonly string[] = [];
   /** What the description that went to the party says. */
   told: readonly SdpCodec[] = [];
+  /** Of those, what the other side does not have and the relay makes, or understands, itself. */
+  added: readonly SdpCodec[] = [];
+  /** How long its party's packets are, in milliseconds, 0 where nobody said; `fixed` where a command wants it so. */
+  readonly packetTime = { ms: 0, fixed: false };
   security: Security | undefined;
   readonly received = newCounters();
   readonly receivedRtcp = newCounters();
