@@ -1,7 +1,10 @@
 import type { Clock, Logger } from '../base/index.ts';
-import { bindDatagram, type DatagramSocket } from '../net/index.ts';
 import { ngError, ngText, NgServer, type NgDictionary } from '../ng/index.ts';
+import type { CallHome, CallHomeListener } from './call-home.ts';
+import type { CallLedger } from './call-ledger.ts';
 import { callId } from './commands/refusal.ts';
+import { EventLog } from './event-log.ts';
+import { LocalRelay } from './local-relay.ts';
 import type { MediaEngineOptions } from './options.ts';
 import type { RelayThreadOptions } from './protocol.ts';
 import { RelayThread } from './relay-thread.ts';
@@ -11,42 +14,52 @@ import { CommandStatistics, mergeStatistics } from './statistics.ts';
 const makers = new Set(['offer', 'publish', 'create']);
 const MOST_CALLS_LISTED = 32;
 
+/** The relay that has a call, and how many commands it was given for it. */
+type Home = { readonly relay: CallHome; commands: number };
+
+/** What the control side runs with. */
+export type ControlParts = {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Where its calls are noted for whoever started its thread. */
+  readonly ledger?: CallLedger | undefined;
+};
+
 /**
- * The ng side of the engine: takes the commands and hands each to the relay thread that has its call. A new call
- * goes to the thread that has the fewest. A thread that dies takes its own calls with it, is replaced, and each lost
- * call is announced.
+ * The ng side of the engine: takes the commands and hands each to the relay that has its call. A single relay is on
+ * this very thread, so that nothing is handed over. Of several each has a thread of its own, and a new call goes to the
+ * one that has the fewest; a thread that dies takes its own calls with it, is replaced, and each lost call is announced.
  */
 export class Control {
   readonly #options: MediaEngineOptions;
-  readonly #clock: Clock;
-  readonly #logger: Logger;
+  readonly #parts: ControlParts;
   readonly #server: NgServer;
+  readonly #relays: CallHome[] = [];
   readonly #threads: RelayThread[] = [];
-  readonly #homes = new Map<string, RelayThread>();
+  readonly #homes = new Map<string, Home>();
   readonly #statistics: CommandStatistics;
-  readonly #log: DatagramSocket | undefined;
+  readonly #log: EventLog | undefined;
   #tcp: number | undefined;
   #webSocket: number | undefined;
   #closing = false;
 
-  private constructor(options: MediaEngineOptions, clock: Clock, logger: Logger) {
+  private constructor(options: MediaEngineOptions, parts: ControlParts) {
     this.#options = options;
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#statistics = new CommandStatistics(clock);
-    const { listen, dtmfLog } = options;
-    if (dtmfLog !== undefined)
-      this.#log = bindDatagram({ address: dtmfLog.address.includes(':') ? '::' : '0.0.0.0', port: 0 });
-    this.#server = new NgServer({ ...listen, clock, logger, handle: (request) => this.#handle(request) });
+    this.#parts = parts;
+    this.#statistics = new CommandStatistics(parts.clock);
+    if (options.dtmfLog !== undefined) this.#log = new EventLog(options.dtmfLog);
+    this.#server = new NgServer({
+      ...options.listen,
+      ...parts,
+      handle: (request) => this.#handle(request),
+    });
   }
 
   /** Resolves once commands are answered; rejects where an address cannot be bound or a thread does not start. */
-  static async start(options: MediaEngineOptions, clock: Clock, logger: Logger): Promise<Control> {
-    const control = new Control(options, clock, logger);
+  static async start(options: MediaEngineOptions, parts: ControlParts): Promise<Control> {
+    const control = new Control(options, parts);
     try {
-      const count = Math.max(1, options.threads);
-      for (let i = 0; i < count; i++) control.#threads.push(control.#spawn(i, count));
-      await Promise.all(control.#threads.map((thread) => thread.ready));
+      await control.#open(Math.max(1, options.threads));
       await control.#listen(options);
     } catch (error) {
       await control.close();
@@ -61,6 +74,20 @@ export class Control {
 
   get port(): number {
     return this.#server.port;
+  }
+
+  async #open(count: number): Promise<void> {
+    if (count === 1) {
+      const relay: LocalRelay = new LocalRelay(
+        this.#share(0, 1),
+        this.#parts.logger,
+        this.#listener(() => relay),
+      );
+      this.#relays.push(relay);
+      return;
+    }
+    for (let i = 0; i < count; i++) this.#spawn(i, count);
+    await Promise.all(this.#threads.map((thread) => thread.ready));
   }
 
   async #listen({ listenTcp, listenWebSocket }: MediaEngineOptions): Promise<void> {
@@ -78,6 +105,7 @@ export class Control {
     return this.#webSocket;
   }
 
+  /** The relays' threads where there are several relays; a single one has none of its own. */
   get threads(): readonly RelayThread[] {
     return this.#threads;
   }
@@ -85,20 +113,27 @@ export class Control {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#server.close();
+    await Promise.all(this.#relays.map((relay) => relay.close()));
     await this.#log?.close();
-    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
-  #spawn(index: number, count: number): RelayThread {
-    const thread: RelayThread = new RelayThread(this.#share(index, count), this.#logger, {
-      ended: (call) => this.#forget(call, thread),
-      notify: (event) => this.#notify(event),
+  #spawn(index: number, count: number): void {
+    const thread: RelayThread = new RelayThread(this.#share(index, count), this.#parts.logger, {
+      ...this.#listener(() => thread),
       died: () => this.#replace(index, count, thread),
     });
-    return thread;
+    this.#threads[index] = thread;
+    this.#relays[index] = thread;
   }
 
-  /** Each thread has its own part of the ports, so that none needs to ask another. */
+  #listener(relay: () => CallHome): CallHomeListener {
+    return {
+      ended: (call) => this.#forget(call, relay()),
+      notify: (event) => this.#log?.tell(event),
+    };
+  }
+
+  /** Each relay has its own part of the ports, so that none needs to ask another. */
   #share(index: number, count: number): RelayThreadOptions {
     const [first, last] = this.#options.ports;
     const pairs = Math.floor((last - first + 1) / 2 / count);
@@ -113,34 +148,36 @@ export class Control {
     };
   }
 
-  #forget(call: string, thread: RelayThread): void {
-    if (this.#homes.get(call) !== thread) return;
+  #forget(call: string, relay: CallHome): void {
+    if (this.#homes.get(call)?.relay !== relay) return;
     this.#homes.delete(call);
-    thread.calls--;
+    relay.calls--;
+    this.#parts.ledger?.delete(call);
   }
 
   #replace(index: number, count: number, thread: RelayThread): void {
     if (this.#closing) return;
-    const lost = [...this.#homes].filter(([, home]) => home === thread).map(([call]) => call);
-    this.#logger.error({ thread: index, calls: lost.length }, 'a relay thread died; its calls are lost');
+    const lost = [...this.#homes].filter(([, { relay }]) => relay === thread).map(([call]) => call);
+    this.#parts.logger.error(
+      { thread: index, calls: lost.length },
+      'a relay thread died; its calls are lost',
+    );
     for (const call of lost) {
-      this.#homes.delete(call);
-      this.#notify({ callid: call, type: 'CALL_LOST', timestamp: Math.floor(this.#clock.wall() / 1000) });
+      this.#forget(call, thread);
+      this.#log?.tellLost(call, this.#parts.clock.wall());
     }
-    this.#threads[index] = this.#spawn(index, count);
+    this.#spawn(index, count);
   }
 
-  #notify(event: NgDictionary): void {
-    const to = this.#options.dtmfLog;
-    if (to !== undefined) this.#log?.send(Buffer.from(JSON.stringify(event)), to.port, to.address);
-  }
-
-  async #handle(request: NgDictionary): Promise<NgDictionary> {
+  #handle(request: NgDictionary): NgDictionary | Promise<NgDictionary> {
     const command = ngText(request, 'command') ?? '';
-    const started = this.#clock.now();
-    const reply = await this.#dispatch(command, request);
-    this.#statistics.count(command, this.#clock.now() - started, reply['result'] === 'error');
-    return reply;
+    const started = this.#parts.clock.now();
+    const count = (reply: NgDictionary): NgDictionary => {
+      this.#statistics.count(command, this.#parts.clock.now() - started, reply['result'] === 'error');
+      return reply;
+    };
+    const reply = this.#dispatch(command, request);
+    return reply instanceof Promise ? reply.then(count) : count(reply);
   }
 
   #dispatch(command: string, request: NgDictionary): NgDictionary | Promise<NgDictionary> {
@@ -149,18 +186,32 @@ export class Control {
     if (command === 'statistics') return this.#gather(request);
     const id = callId(request);
     const home = id === undefined ? undefined : this.#homes.get(id);
-    if (home !== undefined) return home.execute(request);
-    const thread = this.#idlest();
-    if (thread === undefined) return ngError('No media thread is running');
-    if (id === undefined || !makers.has(command)) return thread.execute(request);
-    this.#homes.set(id, thread);
-    thread.calls++;
-    return thread.execute(request);
+    if (home !== undefined) {
+      home.commands++;
+      return home.relay.execute(request);
+    }
+    const relay = this.#idlest();
+    if (relay === undefined) return ngError('No media thread is running');
+    return id !== undefined && makers.has(command) ? this.#make(id, relay, request) : relay.execute(request);
   }
 
-  #idlest(): RelayThread | undefined {
-    let best = this.#threads[0];
-    for (const thread of this.#threads) if (thread.calls < best!.calls) best = thread;
+  /** Known from here on, so that what comes meanwhile for the same call goes to the same relay. */
+  #make(id: string, relay: CallHome, request: NgDictionary): NgDictionary | Promise<NgDictionary> {
+    const home: Home = { relay, commands: 1 };
+    this.#homes.set(id, home);
+    relay.calls++;
+    this.#parts.ledger?.add(id);
+    const settle = (reply: NgDictionary): NgDictionary => {
+      if (reply['result'] === 'error' && home.commands === 1) this.#forget(id, relay);
+      return reply;
+    };
+    const reply = relay.execute(request);
+    return reply instanceof Promise ? reply.then(settle) : settle(reply);
+  }
+
+  #idlest(): CallHome | undefined {
+    let best = this.#relays[0];
+    for (const relay of this.#relays) if (relay.calls < best!.calls) best = relay;
     return best;
   }
 
@@ -170,7 +221,7 @@ export class Control {
   }
 
   async #gather(request: NgDictionary): Promise<NgDictionary> {
-    const parts = await Promise.all(this.#threads.map((thread) => thread.execute(request)));
+    const parts = await Promise.all(this.#relays.map(async (relay) => relay.execute(request)));
     const used = parts.filter((part) => part['result'] === 'ok');
     return { statistics: mergeStatistics(used, this.#statistics, this.#options), result: 'ok' };
   }

@@ -1,4 +1,5 @@
 import type { NgDictionary } from '../ng/index.ts';
+import type { MediaEngineOptions } from './options.ts';
 import type { RelayOptions } from './relay/relay.ts';
 
 /** What a relay thread is started with. */
@@ -17,6 +18,19 @@ export type FromRelay =
   | { readonly type: 'notify'; readonly event: NgDictionary }
   | LogMessage
   | { readonly type: 'closed' };
+
+/** What the control thread is started with. */
+export type ControlThreadOptions = {
+  readonly engine: MediaEngineOptions;
+  /** A `CallLedger`'s. */
+  readonly calls: SharedArrayBuffer;
+};
+
+/** What the control thread tells the thread that started it. */
+export type FromControl =
+  | { readonly type: 'listening'; readonly address: string; readonly port: number }
+  | { readonly type: 'failed'; readonly reason: string; readonly code: string | undefined }
+  | LogMessage;
 
 /** A line of a thread's log, to be written by the thread that has the logger. */
 export type LogMessage = {

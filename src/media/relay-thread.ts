@@ -1,25 +1,22 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../base/index.ts';
 import { ngError, type NgDictionary } from '../ng/index.ts';
+import type { CallHome, CallHomeListener } from './call-home.ts';
 import type { FromRelay, RelayThreadOptions, ToRelay } from './protocol.ts';
 import { writeLog } from './thread-logger.ts';
 
-export type RelayThreadListener = {
-  /** A call ended on the thread, for whatever reason. */
-  ended(call: string): void;
-  notify(event: NgDictionary): void;
+type RelayThreadListener = CallHomeListener & {
   /** The thread is gone without having been closed; what it held is lost. */
   died(): void;
 };
 
 /** A relay on a thread of its own, as the control side sees it. */
-export class RelayThread {
+export class RelayThread implements CallHome {
   readonly #worker: Worker;
   readonly #listener: RelayThreadListener;
   readonly #logger: Logger;
   readonly #pending = new Map<number, (reply: NgDictionary) => void>();
   readonly ready: Promise<void>;
-  /** The calls it holds, for spreading new ones. */
   calls = 0;
   #nextId = 0;
   #closing = false;

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Logger } from '../base/index.ts';
-import { runMediaEngine } from './engine.ts';
+import { startMediaEngine } from './engine.ts';
 import type { MediaEngineOptions } from './options.ts';
 
 /** `npm run media-engine`: the relay alone, for any ng client. */
@@ -89,7 +89,7 @@ const logger: Logger = {
 };
 
 async function main(): Promise<void> {
-  const engine = await runMediaEngine(readOptions(), logger);
+  const engine = await startMediaEngine(readOptions(), logger);
   logger.info({ address: engine.address, port: engine.port }, 'ready');
   const stop = () => void engine.close().then(() => process.exit(0));
   process.once('SIGINT', stop);
