@@ -5,12 +5,14 @@
  *
  * Calls come at --rate a second (half the highest that `calls` finds is meant) and one call moves between two devices
  * --flips times a second. The drift is the mean of the last quarter of the windows less that of the second quarter: the
- * first quarter warms up.
+ * first quarter warms up. Where the memory is, is asked at the end of the load, before its last calls are forgotten: what
+ * each thread's heap has, and how much of that it needs.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Phone } from '../src/testing/phone.ts';
 import { freePort } from '../src/testing/free-port.ts';
+import { memoryIn, type Memory } from './lib/memory.ts';
 import { cpuOf, memoryOf } from './lib/process.ts';
 import { quantile, sipp, type Answer } from './lib/sipp.ts';
 import { Lab, productSubject, type Device } from './lib/subjects.ts';
@@ -121,6 +123,16 @@ const driftOf = (rows: readonly Row[]): Row => {
   };
 };
 
+const threadsOf = ({ resident, byThread }: Memory): Row[] => {
+  const rows = Object.entries(byThread).map(([thread, { live, committed }]) => ({
+    thread,
+    'heap MB': committed / 1e6,
+    'of that needed': live / 1e6,
+  }));
+  const heaps = rows.reduce((total, row) => total + row['heap MB'], 0);
+  return [...rows, { thread: 'everything else', 'heap MB': resident / 1e6 - heaps, 'of that needed': NaN }];
+};
+
 const lab = new Lab();
 try {
   const answerPort = await freePort();
@@ -149,13 +161,14 @@ try {
     samples.push(sample(pid));
   }
   const result = await load;
+  const threads = threadsOf(await memoryIn(product.running));
   over = true;
   const { moved: count, refused } = await moved;
   await answerer.stop();
   const rows = rowsOf(samples, result.answers);
   console.log(table(rows));
   const drift = driftOf(rows);
-  console.log(`\n${table([drift])}`);
+  console.log(`\n${table([drift])}\n\n${table(threads)}`);
   const failed = Math.max(result.failed, Math.round(rate * seconds) - result.successful);
   console.log(
     `\n${result.successful} calls, ${failed} failed, ${result.retransmissions} retransmissions, ${count} flips, ${refused} refused`,
@@ -163,7 +176,11 @@ try {
   if (options.json !== undefined)
     writeFileSync(
       options.json,
-      JSON.stringify({ rate, seconds, rows, drift, failed, flips: count, flipsRefused: refused }, null, 2),
+      JSON.stringify(
+        { rate, seconds, rows, drift, threads, failed, flips: count, flipsRefused: refused },
+        null,
+        2,
+      ),
     );
   if (failed > result.successful / 1000 || count === 0) process.exitCode = 1;
 } finally {

@@ -1,23 +1,30 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BroadcastChannel, isMainThread, threadName } from 'node:worker_threads';
 
 /**
  * Preloaded into a program under measurement. At SIGUSR2 each of its threads collects its garbage and the program prints
- * one line a thread: what its heap and its buffers hold then. Nothing happens before that.
+ * one line a thread: what its heap and its buffers hold then, and how much of the machine's memory the heap had before
+ * that. Nothing happens before the signal.
  */
-type Told = { readonly thread: string; readonly heap: number; readonly external: number };
+type Told = {
+  readonly thread: string;
+  readonly heap: number;
+  readonly external: number;
+  readonly committed: number;
+};
 
 const channel = new BroadcastChannel('memory-probe');
 channel.unref();
 
 const collect = (): Told => {
+  const { total_physical_size: committed } = getHeapStatistics();
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;
   gc();
   gc();
   const { heapUsed, external } = process.memoryUsage();
-  return { thread: isMainThread ? 'main' : (threadName ?? ''), heap: heapUsed, external };
+  return { thread: isMainThread ? 'main' : (threadName ?? ''), heap: heapUsed, external, committed };
 };
 
 const print = (told: Told): void => {

@@ -156,6 +156,24 @@ export const registerAt = async (lab: Lab, target: string, port: number, list: r
   if (successful < list.length) throw new Error(`only ${successful} of ${list.length} devices registered`);
 };
 
+/** Media engines as processes of their own, each at an address of this machine, and how the product is told of them. */
+export const mediaEngines = async (
+  lab: Lab,
+  count: number,
+): Promise<{ readonly running: readonly Running[]; readonly config: object }> => {
+  const dtmfLog = `127.0.0.1:${await freePort()}`;
+  const running: Running[] = [];
+  const nodes: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const node = `127.0.0.1:${await freePort()}`;
+    const media = ['--address', `127.0.0.${i + 2}`, '--ports', '10000-59998', '--dtmf-log', dtmfLog];
+    const args = ['--import', probe, 'src/media/standalone.ts', '--listen', node, '--threads', '1', ...media];
+    running.push(await lab.node(args, /"msg":"ready"/));
+    nodes.push(node);
+  }
+  return { running, config: { engine: 'rtpengine', nodes, dtmfLog } };
+};
+
 /** The product with one device an answerer, all at `answerPort`; each caller calls an answerer of its own. */
 export const productSubject = async (
   lab: Lab,
