@@ -6,8 +6,11 @@ import {
   PhonePinger,
   Registrar,
   SourceGuard,
+  answerTo,
   flowOf,
+  readRequest,
   routeTo,
+  type SrfExchange,
 } from '../switch/registrar/index.ts';
 import type { Settings } from './settings.ts';
 import type { Connection } from './signaling.ts';
@@ -55,7 +58,10 @@ export function serveRegistrar(
   settings: Settings,
   { registrar, bindings }: ReturnType<typeof createRegistrar>,
 ): () => void {
-  srf.use('register', (request, response) => void registrar.handle(request, response));
+  srf.use('register', (request) => {
+    const exchange = request as unknown as SrfExchange;
+    void registrar.handle(readRequest(exchange), answerTo(exchange));
+  });
   srf.use('flow-closed', (request) => {
     const protocol = request.protocol as FlowProtocol;
     void registrar.flowClosed({ ...flowOf(request), protocol });

@@ -16,7 +16,10 @@ import { sameContact } from '../contact-uri.ts';
 const aorKey = (domain: string, aor: string) => `${domain}\n${aor}`;
 const flowKey = (flow: Flow) => `${flow.protocol} ${flow.address} ${flow.port}`;
 
-/** A map from a key to the ids that have it. Nearly always that is one, and then no set is made for it. */
+/** Nearly always it is one, and then no set is made for it. */
+type Ids = string | ReadonlySet<string> | undefined;
+
+/** A map from a key to the ids that have it. */
 class Index {
   readonly #ids = new Map<string, string | Set<string>>();
 
@@ -33,9 +36,8 @@ class Index {
     else if (typeof held === 'object' && held.delete(id) && held.size === 0) this.#ids.delete(name);
   }
 
-  get(name: string): Iterable<string> {
-    const held = this.#ids.get(name) ?? [];
-    return typeof held === 'string' ? [held] : held;
+  get(name: string): Ids {
+    return this.#ids.get(name);
   }
 }
 
@@ -45,6 +47,13 @@ function isSame(binding: Binding, change: ContactChange): boolean {
     return binding.instance === change.instance && binding.regId === change.regId;
   return binding.regId === undefined && sameContact(binding.contact, change.uri);
 }
+
+const sameFlow = (a: Flow, b: Flow) =>
+  a.protocol === b.protocol && a.address === b.address && a.port === b.port;
+
+/** Whether two bindings of one id are found under the same keys; a phone that registers again seldom moves. */
+const sameKeys = (a: Binding, b: Binding): boolean =>
+  a.deviceId === b.deviceId && a.userId === b.userId && sameFlow(a.flow, b.flow);
 
 const preferred = (a: Binding, b: Binding) => b.q - a.q || b.refreshedAt - a.refreshedAt;
 
@@ -127,7 +136,7 @@ export class MemoryBindingStore implements BindingStore {
   }
 
   get(id: string): Binding | undefined {
-    return this.#live([id])[0];
+    return this.#live(id)[0];
   }
 
   ofAor(domain: string, aor: string): readonly Binding[] {
@@ -147,7 +156,7 @@ export class MemoryBindingStore implements BindingStore {
   }
 
   all(): readonly Binding[] {
-    return this.#live(this.#bindings.keys());
+    return this.#ordered([...this.#bindings.values()]);
   }
 
   close(): void {
@@ -155,12 +164,16 @@ export class MemoryBindingStore implements BindingStore {
     this.#timers.clear();
   }
 
-  #live(ids: Iterable<string>): readonly Binding[] {
+  #live(ids: Ids): readonly Binding[] {
+    if (ids === undefined) return [];
+    if (typeof ids !== 'string') return this.#ordered([...ids].flatMap((id) => this.#bindings.get(id) ?? []));
+    const binding = this.#bindings.get(ids);
+    return binding !== undefined && binding.expiresAt > this.#clock.wall() ? [binding] : [];
+  }
+
+  #ordered(bindings: readonly Binding[]): readonly Binding[] {
     const now = this.#clock.wall();
-    return [...ids]
-      .flatMap((id) => this.#bindings.get(id) ?? [])
-      .filter((b) => b.expiresAt > now)
-      .sort(preferred);
+    return bindings.filter((b) => b.expiresAt > now).sort(preferred);
   }
 
   #apply(registration: Registration, change: ContactChange): void {
@@ -190,27 +203,41 @@ export class MemoryBindingStore implements BindingStore {
       refreshedAt: now,
       expiresAt: now + change.seconds * 1000,
     });
-    if (before !== undefined) this.#forget(before);
-    this.#keep(binding);
+    this.#replace(before, binding);
     this.#journal.put(binding.id, binding);
     if (before === undefined) this.events.emit('added', binding);
     else this.events.emit('refreshed', { binding, before });
   }
 
   #evict(deviceId: string): void {
-    const oldestFirst = [...this.ofDevice(deviceId)].sort((a, b) => a.refreshedAt - b.refreshedAt);
-    for (const binding of oldestFirst.slice(0, Math.max(0, oldestFirst.length - this.#limits.perDevice)))
+    const { perDevice } = this.#limits;
+    const all = this.ofDevice(deviceId);
+    if (all.length <= perDevice) return;
+    const oldestFirst = all.toSorted((a, b) => a.refreshedAt - b.refreshedAt);
+    for (const binding of oldestFirst.slice(0, oldestFirst.length - perDevice))
       this.#remove(binding, 'replaced');
+  }
+
+  #replace(before: Binding | undefined, binding: Binding): void {
+    if (before !== undefined && sameKeys(before, binding)) return this.#place(binding);
+    if (before !== undefined) this.#forget(before);
+    return this.#keep(binding);
   }
 
   #keep(binding: Binding): void {
     const { id } = binding;
-    this.#bindings.set(id, binding);
+    this.#place(binding);
     this.#byAor.add(aorKey(binding.domain, binding.aor), id);
     this.#byDevice.add(binding.deviceId, id);
     this.#byUser.add(binding.userId, id);
     this.#byFlow.add(flowKey(binding.flow), id);
+  }
+
+  #place(binding: Binding): void {
+    const { id } = binding;
+    this.#bindings.set(id, binding);
     const wait = binding.expiresAt - this.#clock.wall();
+    this.#timers.get(id)?.cancel();
     this.#timers.set(
       id,
       this.#clock.after(wait, () => this.#remove(binding, 'expired')),

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Credentials } from '../../stores/index.ts';
 
 export type DigestAlgorithm = 'MD5' | 'SHA-256';
@@ -7,7 +7,7 @@ const hashName: Record<DigestAlgorithm, string> = { MD5: 'md5', 'SHA-256': 'sha2
 
 /** H() of RFC 7616 §3.2, as lower-case hex. */
 export function digestHash(algorithm: DigestAlgorithm, text: string): string {
-  return createHash(hashName[algorithm]).update(text, 'utf8').digest('hex');
+  return hash(hashName[algorithm], text, 'hex');
 }
 
 /** What is kept of a password: HA1 for both algorithms (RFC 7616 §3.4.2). */

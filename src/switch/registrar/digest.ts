@@ -11,37 +11,29 @@ export type DigestAnswer = {
   readonly uri: string;
   readonly response: string;
   readonly algorithm: string;
-  readonly qop?: string;
-  readonly nc?: string;
-  readonly cnonce?: string;
+  readonly qop: string | undefined;
+  readonly nc: string | undefined;
+  readonly cnonce: string | undefined;
 };
 
 /** Digest answers in a header value; several header lines arrive joined by commas. Others and broken ones are left out. */
 export function parseDigestAnswers(value: string): readonly DigestAnswer[] {
-  if (value.length > longestHeader) return [];
+  if (value === '' || value.length > longestHeader) return [];
   return value
     .split(/(?:^|,)\s*(?=Digest\s)/i)
     .map((part) => /^\s*Digest\s+(.*)$/is.exec(part)?.[1])
     .flatMap((fields) => parseAnswer(fields ?? '') ?? []);
 }
 
+const required = ['username', 'realm', 'nonce', 'uri', 'response'];
+
 function parseAnswer(text: string): DigestAnswer | undefined {
   const fields = authenticationFields(text);
-  const field = (name: string) => fields.get(name) ?? '';
-  const required = {
-    username: field('username'),
-    realm: field('realm'),
-    nonce: field('nonce'),
-    uri: field('uri'),
-    response: field('response'),
-  };
-  if (Object.values(required).includes('')) return undefined;
-  const optional = ['qop', 'nc', 'cnonce'].filter((name) => fields.has(name));
-  return {
-    ...required,
-    algorithm: fields.get('algorithm') ?? 'MD5',
-    ...Object.fromEntries(optional.map((name) => [name, field(name)])),
-  };
+  const [username, realm, nonce, uri, response] = required.map((name) => fields.get(name));
+  if (!username || !realm || !nonce || !uri || !response) return undefined;
+  const algorithm = fields.get('algorithm') ?? 'MD5';
+  const [qop, nc, cnonce] = [fields.get('qop'), fields.get('nc'), fields.get('cnonce')];
+  return { username, realm, nonce, uri, response, algorithm, qop, nc, cnonce };
 }
 
 /** The algorithm of an answer, when it is one that is offered. */

@@ -3,6 +3,7 @@ export const longestHeader = 8192;
 
 /** Splits at commas outside of quotes and angle brackets. */
 export function splitHeader(value: string): readonly string[] {
+  if (!value.includes(',')) return value.trim() === '' ? [] : [value.trim()];
   const parts: string[] = [];
   let start = 0;
   let quoted = false;
@@ -35,11 +36,15 @@ export function nameAddress(text: string): { readonly uri: string; readonly rest
 const parameterPattern = /;\s*([^\s=;]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+)))?/g;
 const fieldPattern = /([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g;
 
+const unquoted = (text: string): string => (text.includes('\\') ? text.replace(/\\(.)/g, '$1') : text);
+
 function collect(text: string, pattern: RegExp): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const [, name = '', quoted, token] of text.matchAll(pattern)) {
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    const [, name = '', quoted, token = ''] = match;
     const key = name.toLowerCase();
-    if (!found.has(key)) found.set(key, quoted?.replace(/\\(.)/g, '$1') ?? token ?? '');
+    if (!found.has(key)) found.set(key, quoted === undefined ? token : unquoted(quoted));
   }
   return found;
 }
@@ -63,8 +68,8 @@ export function uriParts(text: string): UriParts | undefined {
   const whole = uri.includes('@') || !text.includes('@') || text.includes('<') ? uri : text.trim();
   const match = /^sips?:(?:([^@>?\s]*)@)?(\[[^\]\s]*\]|[^:;?>\s@]+)/i.exec(whole);
   if (match === null) return undefined;
-  const user = (match[1] ?? '').split(/[:;]/)[0] ?? '';
-  return { user: unescape(user), host: (match[2] ?? '').toLowerCase() };
+  const user = /^[^:;]*/.exec(match[1] ?? '')?.[0] ?? '';
+  return { user: user.includes('%') ? unescape(user) : user, host: (match[2] ?? '').toLowerCase() };
 }
 
 function unescape(user: string): string {

@@ -13,4 +13,5 @@ export { Registrar, type RegisterAnswer, type RegistrarOptions, type RegistrarPo
 export { uriParts, type UriParts } from './header-values.ts';
 export { flowOf, type SipRequest, type SipResponse } from './request.ts';
 export { routeTo, type Route } from './route-to.ts';
+export { answerTo, readRequest, type SrfExchange } from './srf-exchange.ts';
 export { SourceGuard, type SourceGuardOptions } from './source-guard.ts';

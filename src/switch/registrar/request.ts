@@ -22,9 +22,13 @@ const protocols: readonly FlowProtocol[] = ['udp', 'tcp', 'tls', 'ws', 'wss'];
  * (RFC 7118 §5.2).
  */
 export function flowOf(request: Omit<SipRequest, 'method' | 'uri'>): Flow {
-  const via = /^\s*SIP\s*\/\s*2\.0\s*\/\s*(\w+)/i.exec(request.get('via') ?? '')?.[1]?.toLowerCase();
   const said = request.protocol.toLowerCase();
-  const name = via === 'ws' || via === 'wss' || said === '' ? via : said;
-  const protocol = protocols.find((p) => p === name) ?? 'udp';
+  const protocol = said === 'udp' ? said : protocolOf(said, request.get('via') ?? '');
   return { protocol, address: request.source_address, port: Number(request.source_port) };
+}
+
+function protocolOf(said: string, vias: string): FlowProtocol {
+  const via = /^\s*SIP\s*\/\s*2\.0\s*\/\s*(\w+)/i.exec(vias)?.[1]?.toLowerCase();
+  const name = via === 'ws' || via === 'wss' || said === '' ? via : said;
+  return protocols.find((p) => p === name) ?? 'udp';
 }
