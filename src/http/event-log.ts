@@ -41,7 +41,10 @@ export const concerns = (event: LoggedEvent, asker: Asker): boolean =>
   event.domain === asker.domain &&
   (asker.admin || (asker.userId !== undefined && event.users.has(asker.userId)));
 
-/** All that the event stream tells, in order, the latest kept for who was away for a moment. */
+/**
+ * All that the event stream tells, in order, the latest kept for who was away for a moment. While nobody is there who
+ * could come back nothing is kept: the views of all calls of a busy switch are much to remember for nobody.
+ */
 export class EventLog {
   readonly events = new Emitter<{ logged: LoggedEvent }>();
   readonly #parts: EventLogParts;
@@ -50,9 +53,10 @@ export class EventLog {
   readonly #kept: LoggedEvent[] = [];
   readonly #most: number;
   /** Who has been told of a live call. */
-  readonly #audience = new Map<string, ReadonlySet<string>>();
+  readonly #audience = new Map<string, readonly string[]>();
   readonly #off: readonly (() => void)[];
   #last = 0;
+  #keeps = false;
 
   constructor(parts: EventLogParts) {
     this.#parts = parts;
@@ -82,6 +86,12 @@ export class EventLog {
     for (const off of this.#off) off();
   }
 
+  /** From here on events are kept, or the kept ones are forgotten and no more are. */
+  keep(wanted: boolean): void {
+    this.#keeps = wanted;
+    if (!wanted) this.#kept.length = 0;
+  }
+
   idOf(event: LoggedEvent): string {
     return `${this.#epoch}-${event.number}`;
   }
@@ -97,6 +107,7 @@ export class EventLog {
 
   #log(event: Omit<LoggedEvent, 'number'>): void {
     const logged = { number: ++this.#last, ...event };
+    if (!this.#keeps) return;
     this.#kept.push(logged);
     if (this.#kept.length > this.#most) this.#kept.shift();
     this.events.emit('logged', logged);
@@ -104,11 +115,11 @@ export class EventLog {
 
   #call(name: string, view: CallView): void {
     const { directory } = this.#parts;
-    const users = new Set(view.users);
     const before = this.#audience.get(view.id);
-    this.#audience.set(view.id, users);
+    this.#audience.set(view.id, view.users);
+    const users = new Set(view.users);
     this.#log({ name, domain: view.domain, users, data: (asker) => callFor(directory, view, asker) });
-    const left = new Set([...(before ?? [])].filter((user) => !users.has(user)));
+    const left = new Set(before?.filter((user) => !users.has(user)));
     if (left.size > 0)
       this.#log({ name: 'call.left', domain: view.domain, users: left, data: () => ({ id: view.id }) });
   }

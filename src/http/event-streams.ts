@@ -15,6 +15,8 @@ export type EventStreamsParts = {
 type Stream = { readonly who: Who; readonly response: ServerResponse };
 
 const heartbeatMs = 15_000;
+/** How long events are kept for the last reader to come back. */
+const keptMs = 60_000;
 /** A reader that leaves more than this unread is let go; it can come back with its Last-Event-ID. */
 const mostUnread = 1_048_576;
 
@@ -24,6 +26,8 @@ export class EventStreams {
   readonly #open = new Set<Stream>();
   readonly #off: () => void;
   #heartbeat: Timer | undefined;
+  /** Runs while nobody reads and somebody may come back. */
+  #forget: Timer | undefined;
 
   constructor(parts: EventStreamsParts) {
     this.#parts = parts;
@@ -45,6 +49,9 @@ export class EventStreams {
   open(who: Who, response: ServerResponse, lastEventId: string | undefined): void {
     const stream = { who, response };
     this.#open.add(stream);
+    this.#forget?.cancel();
+    this.#forget = undefined;
+    this.#parts.log.keep(true);
     response.on('close', () => this.#gone(stream));
     response.on('error', () => this.#gone(stream));
     response.write('retry: 2000\n\n');
@@ -55,6 +62,7 @@ export class EventStreams {
   close(): void {
     this.#off();
     this.#heartbeat?.cancel();
+    this.#forget?.cancel();
     for (const { response } of this.#open) response.end();
     this.#open.clear();
   }
@@ -81,10 +89,10 @@ export class EventStreams {
   }
 
   #gone(stream: Stream): void {
-    this.#open.delete(stream);
-    if (this.#open.size > 0) return;
+    if (!this.#open.delete(stream) || this.#open.size > 0) return;
     this.#heartbeat?.cancel();
     this.#heartbeat = undefined;
+    this.#forget = this.#parts.clock.after(keptMs, () => this.#parts.log.keep(false));
   }
 
   /** Keeps what lies between from closing a stream that is silent, and ends those of sessions that are over. */

@@ -183,6 +183,7 @@ describe('the event of a spike', () => {
     const parts = { directory, bindings, coldRoutes, calls: core.events, domain: 'pbx.test' };
     const log = new EventLog({ ...parts, random: systemRandom, spikes });
     const logged: LoggedEvent[] = [];
+    log.keep(true);
     log.events.on('logged', (event) => logged.push(event));
     spikes.emit('spike', { domain: 'pbx.test', calls: 11, usual: 2, destinations: ['+4930'] });
     const [event, ...others] = logged;
