@@ -1,7 +1,7 @@
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Logger, Timer } from '../../base/index.ts';
-import { printLine, type Line } from './line.ts';
+import { printLine } from './line.ts';
 import { fileName, readJournal, version } from './read.ts';
 
 /** A file that is only added to. */
@@ -68,9 +68,10 @@ export class Journal<T> {
   readonly #older = new Map<string, boolean>();
   #number: number;
   #current: Current | undefined;
-  /** Lines in the current file, those in the queue included. */
+  /** Lines in the current file. */
   #lines = 0;
-  #queue: string[] = [];
+  /** What is known otherwise than the file says. What changes again before it is written is written once. */
+  readonly #changed = new Set<string>();
   #waiters: (() => void)[] = [];
   #running: Promise<void> | undefined;
   /** The next batch goes into a new file. */
@@ -113,11 +114,11 @@ export class Journal<T> {
 
   put(key: string, value: T): void {
     this.#known.set(key, value);
-    this.#append({ key, value });
+    this.#change(key);
   }
 
   remove(key: string): void {
-    if (this.#known.delete(key)) this.#append({ key });
+    if (this.#known.delete(key)) this.#change(key);
   }
 
   /**
@@ -145,13 +146,13 @@ export class Journal<T> {
     this.#current = undefined;
   }
 
-  #append(line: Line): void {
+  #change(key: string): void {
     // While it cannot be written nothing waits for it: the next file gets everything that is known then.
     if (this.#retry !== undefined || this.#closing) return;
-    this.#queue.push(printLine(line));
-    this.#lines++;
+    this.#changed.add(key);
     const { longest = 10_000 } = this.#options;
-    if (this.#current?.copying === undefined && this.#lines > Math.max(longest, this.#known.size * 2))
+    const lines = this.#lines + this.#changed.size;
+    if (this.#current?.copying === undefined && lines > Math.max(longest, this.#known.size * 2))
       this.#renew = true;
     this.#run();
   }
@@ -195,16 +196,23 @@ export class Journal<T> {
 
   #hasWork(): boolean {
     if (this.#retry !== undefined) return false;
-    const waiting = this.#queue.length > 0 || this.#waiters.length > 0;
+    const waiting = this.#changed.size > 0 || this.#waiters.length > 0;
     return this.#renew || waiting || this.#current?.copying !== undefined;
   }
 
   async #writeBatch(): Promise<void> {
-    const current = this.#renew ? await this.#begin() : this.#current;
+    const { name, clock, syncMs = 1000 } = this.#options;
+    const lines: string[] = [];
+    if (this.#renew) {
+      this.#current = await this.#begin();
+      lines.push(printLine({ journal: name, version }));
+    }
+    const current = this.#current;
     if (current === undefined) return;
-    const { clock, syncMs = 1000 } = this.#options;
     const waiters = this.#waiters.length;
-    const lines = this.#queue.splice(0);
+    for (const key of this.#changed) lines.push(printLine({ key, value: this.#known.get(key) }));
+    this.#changed.clear();
+    this.#lines += lines.length;
     const finished = current.copying !== undefined && this.#copy(current.copying, lines);
     if (lines.length > 0) await current.file.appendFile(lines.join(''));
     for (const done of this.#waiters.splice(0, waiters)) done();
@@ -223,11 +231,9 @@ export class Journal<T> {
       this.#older.set(last.path, false);
       await last.file.close();
     }
-    this.#current = { path, file, copying: { rest: this.#known.entries(), left: this.#known.size } };
     this.#renew = false;
-    this.#queue.unshift(printLine({ journal: name, version }));
-    this.#lines = this.#queue.length + this.#known.size;
-    return this.#current;
+    this.#lines = this.#known.size;
+    return { path, file, copying: { rest: this.#known.entries(), left: this.#known.size } };
   }
 
   /**
@@ -274,7 +280,7 @@ export class Journal<T> {
     const { name, log, clock, retryMs: [first, most] = [1000, 30_000] } = this.#options;
     const pause = Math.min(first * 2 ** this.#failures, most);
     this.#failures++;
-    this.#queue = [];
+    this.#changed.clear();
     this.#renew = true;
     const failed = this.#current;
     this.#current = undefined;
