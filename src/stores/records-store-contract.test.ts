@@ -82,6 +82,17 @@ export function recordStoreContract(
       assert.deepEqual(await ids({ userId: 'u100' }), ['b']);
     });
 
+    it('takes many at once, and of two with one id the later', async () => {
+      const made = Array.from({ length: 250 }, (_, i) => record(`r${i}`, 1000 + i));
+      await store.add([
+        record('r7', 1007, { userIds: ['u300'] }),
+        ...made,
+        record('r8', 1008, { userIds: ['u300'] }),
+      ]);
+      assert.equal((await ids({ limit: 500 })).length, 250);
+      assert.deepEqual(await ids({ userId: 'u300' }), ['r8']);
+    });
+
     it('lists newest first, page by page, and what came meanwhile disturbs nothing', async () => {
       const made = Array.from({ length: 25 }, (_, i) =>
         record(`r${String(i).padStart(2, '0')}`, 1000 + (i >> 1)),

@@ -1,3 +1,4 @@
+import type { Transaction } from 'kysely';
 import { pageOf, parseCursor } from '../cursor.ts';
 import {
   numbersIn,
@@ -7,6 +8,7 @@ import {
   type RecordStore,
 } from '../records-store.ts';
 import type { Database } from './database.ts';
+import type { Tables } from './schema.ts';
 
 const rowOf = (record: CallRecord) => ({
   id: record.id,
@@ -23,6 +25,44 @@ const numbersOf = (record: CallRecord) =>
 
 const recordOf = ({ body }: { readonly body: string }) => JSON.parse(body) as CallRecord;
 
+/** Records in one statement: below the fewest parameters that a database takes, SQLite's 32,766. */
+const rowsAtOnce = 100;
+
+/** A statement may change a row once only: of records with one id the last counts. */
+const latest = (records: readonly CallRecord[]): readonly CallRecord[] => [
+  ...new Map(records.map((record) => [record.id, record])).values(),
+];
+
+async function addRows(transaction: Transaction<Tables>, records: readonly CallRecord[]): Promise<void> {
+  await transaction
+    .insertInto('call_records')
+    .values(records.map(rowOf))
+    .onConflict((conflict) =>
+      conflict.column('id').doUpdateSet((was) => ({
+        domain: was.ref('excluded.domain'),
+        started_at: was.ref('excluded.started_at'),
+        answered: was.ref('excluded.answered'),
+        caller: was.ref('excluded.caller'),
+        callee: was.ref('excluded.callee'),
+        body: was.ref('excluded.body'),
+      })),
+    )
+    .execute();
+  const ids = records.map(({ id }) => id);
+  await transaction.deleteFrom('call_record_users').where('record_id', 'in', ids).execute();
+  const owners = records.flatMap(({ id, userIds }) =>
+    [...new Set(userIds)].map((userId) => ({ record_id: id, user_id: userId })),
+  );
+  if (owners.length > 0) await transaction.insertInto('call_record_users').values(owners).execute();
+  const numbers = records.flatMap(numbersOf);
+  if (numbers.length === 0) return;
+  await transaction
+    .insertInto('call_record_numbers')
+    .values(numbers)
+    .onConflict((conflict) => conflict.columns(['number', 'record_id']).doNothing())
+    .execute();
+}
+
 /** Call records in a database; who owns the database closes it. */
 export class SqlRecordStore implements RecordStore {
   readonly #database: Database;
@@ -33,29 +73,9 @@ export class SqlRecordStore implements RecordStore {
 
   async add(records: readonly CallRecord[]): Promise<void> {
     await this.#database.transaction().execute(async (transaction) => {
-      for (const record of records) {
-        const row = rowOf(record);
-        const { id, ...changed } = row;
+      for (let i = 0; i < records.length; i += rowsAtOnce)
         // oxlint-disable-next-line no-await-in-loop -- one connection, one statement after the other
-        await transaction
-          .insertInto('call_records')
-          .values(row)
-          .onConflict((conflict) => conflict.column('id').doUpdateSet(changed))
-          .execute();
-        // oxlint-disable-next-line no-await-in-loop -- likewise
-        await transaction.deleteFrom('call_record_users').where('record_id', '=', id).execute();
-        const owners = [...new Set(record.userIds)].map((userId) => ({ record_id: id, user_id: userId }));
-        // oxlint-disable-next-line no-await-in-loop -- likewise
-        if (owners.length > 0) await transaction.insertInto('call_record_users').values(owners).execute();
-        const numbers = numbersOf(record);
-        if (numbers.length === 0) continue;
-        // oxlint-disable-next-line no-await-in-loop -- likewise
-        await transaction
-          .insertInto('call_record_numbers')
-          .values(numbers)
-          .onConflict((conflict) => conflict.columns(['number', 'record_id']).doNothing())
-          .execute();
-      }
+        await addRows(transaction, latest(records.slice(i, i + rowsAtOnce)));
     });
   }
 
