@@ -60,7 +60,7 @@ export {
 } from './tone.ts';
 export { DtmfDetector, type DtmfListener } from './dtmf-detector.ts';
 export { parseWav, printWav, WAV_HEADER_LENGTH, wavHeader, wavMono, type WavSound } from './wav.ts';
-export { StereoWavWriter, type WavFile, type WavWriterOptions } from './wav-writer.ts';
+export { WavWriter, type WavFile, type WavWriterOptions } from './wav-writer.ts';
 export {
   canTranscode,
   codecSampleRate,

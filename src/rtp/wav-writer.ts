@@ -9,12 +9,12 @@ export interface WavFile {
 
 export type WavWriterOptions = {
   readonly sampleRate: number;
+  readonly channels: 1 | 2;
   /** Called once when the file cannot be written (disk full): nothing more is written then. */
   readonly onError: (error: Error) => void;
 };
 
-const CHANNELS = 2;
-const FRAME = CHANNELS * 2;
+const SAMPLE = 2;
 /** Samples are held this long so that both sides' packets find their place before they go to the file. */
 const WINDOW_SECONDS = 2;
 /** Octets handed to the file but not yet written at which new ones are dropped: about 30 s at 8 kHz. */
@@ -22,15 +22,16 @@ const MOST_PENDING = 1_000_000;
 const LARGEST_DATA = 0xffff_ffff - WAV_HEADER_LENGTH;
 
 /**
- * A stereo recording that is written as it runs: `put` places samples of the left (0) or right (1) channel, `advance`
- * says up to where the recording is final. Places where nobody put anything are silence. After each piece the header is
- * brought up to date, so a crash loses the last second and leaves a file that plays.
+ * A recording that is written as it runs: `put` places samples of the left or only (0) or of the right (1) channel,
+ * `advance` says up to where the recording is final. Places where nobody put anything are silence. After each piece the
+ * header is brought up to date, so a crash loses the last second and leaves a file that plays.
  */
-export class StereoWavWriter {
+export class WavWriter {
   readonly #file: WavFile;
   readonly #options: WavWriterOptions;
   readonly #window: Int16Array;
   readonly #frames: number;
+  readonly #frame: number;
   /** Positions are in samples from the start of the recording. */
   #written = 0;
   #queue: Promise<void> = Promise.resolve();
@@ -44,18 +45,19 @@ export class StereoWavWriter {
     this.#file = file;
     this.#options = options;
     this.#frames = options.sampleRate * WINDOW_SECONDS;
-    this.#window = new Int16Array(this.#frames * CHANNELS);
+    this.#frame = options.channels * SAMPLE;
+    this.#window = new Int16Array(this.#frames * options.channels);
   }
 
   /** Makes the file, which must not exist yet; rejects if it cannot be made. */
-  static async create(path: string, options: WavWriterOptions): Promise<StereoWavWriter> {
-    return StereoWavWriter.over(await open(path, 'wx'), options);
+  static async create(path: string, options: WavWriterOptions): Promise<WavWriter> {
+    return WavWriter.over(await open(path, 'wx'), options);
   }
 
   /** Writes to a file that is open and empty. */
-  static over(file: WavFile, options: WavWriterOptions): StereoWavWriter {
-    const writer = new StereoWavWriter(file, options);
-    writer.#enqueue(wavHeader(options.sampleRate, CHANNELS, 0), 0);
+  static over(file: WavFile, options: WavWriterOptions): WavWriter {
+    const writer = new WavWriter(file, options);
+    writer.#enqueue(wavHeader(options.sampleRate, options.channels, 0), 0);
     return writer;
   }
 
@@ -72,10 +74,11 @@ export class StereoWavWriter {
   /** Adds samples to one channel from `position` on; parts that lie before the final part are dropped. */
   put(channel: 0 | 1, pcm: Int16Array, position: number): void {
     if (this.#closed) return;
+    const { channels } = this.#options;
     const end = position + pcm.length;
     if (end > this.#written + this.#frames) this.advance(end - this.#frames);
     for (let at = Math.max(position, this.#written); at < end; at += 1) {
-      const slot = (at % this.#frames) * CHANNELS + channel;
+      const slot = (at % this.#frames) * channels + channel;
       const sum = this.#window[slot]! + pcm[at - position]!;
       this.#window[slot] = sum > 32_767 ? 32_767 : sum < -32_768 ? -32_768 : sum;
     }
@@ -96,28 +99,28 @@ export class StereoWavWriter {
   }
 
   #flush(position: number): void {
+    const { channels } = this.#options;
     while (this.#written < position && !this.#closed) {
       const count = Math.min(this.#frames, position - this.#written);
-      const piece = Buffer.alloc(count * FRAME);
-      for (let i = 0; i < count; i += 1) {
-        const slot = ((this.#written + i) % this.#frames) * CHANNELS;
-        piece.writeInt16LE(this.#window[slot]!, i * FRAME);
-        piece.writeInt16LE(this.#window[slot + 1]!, i * FRAME + 2);
+      const piece = Buffer.alloc(count * this.#frame);
+      for (let i = 0; i < count * channels; i += 1) {
+        const slot = (this.#written * channels + i) % this.#window.length;
+        piece.writeInt16LE(this.#window[slot]!, i * SAMPLE);
         this.#window[slot] = 0;
-        this.#window[slot + 1] = 0;
       }
       this.#append(piece, count);
     }
   }
 
   #append(piece: Buffer, count: number): void {
-    const at = this.#written * FRAME;
+    const { sampleRate, channels } = this.#options;
+    const at = this.#written * this.#frame;
     this.#written += count;
     if (at + piece.length > LARGEST_DATA) return this.#fail(new Error('a WAV file holds at most 4 GiB'));
     // What is not written now becomes a hole as soon as something after it is; holes read as silence.
     if (this.#pending > MOST_PENDING) this.dropped += count;
     else this.#enqueue(piece, WAV_HEADER_LENGTH + at);
-    this.#enqueue(wavHeader(this.#options.sampleRate, CHANNELS, this.#written * FRAME), 0);
+    this.#enqueue(wavHeader(sampleRate, channels, this.#written * this.#frame), 0);
   }
 
   #enqueue(bytes: Buffer, position: number): void {

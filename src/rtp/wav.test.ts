@@ -4,15 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import {
-  g711Encode,
-  parseWav,
-  printWav,
-  StereoWavWriter,
-  wavHeader,
-  wavMono,
-  type WavSound,
-} from './index.ts';
+import { g711Encode, parseWav, printWav, WavWriter, wavHeader, wavMono, type WavSound } from './index.ts';
 
 const sound = (bytes: Uint8Array): WavSound => {
   const parsed = parseWav(bytes);
@@ -103,10 +95,14 @@ describe('WAV', () => {
   });
 });
 
-describe('StereoWavWriter', () => {
+describe('WavWriter', () => {
   let folder = '';
   const errors: Error[] = [];
-  const options = { sampleRate: 8000, onError: (error: Error) => void errors.push(error) };
+  const options = {
+    sampleRate: 8000,
+    channels: 2 as const,
+    onError: (error: Error) => void errors.push(error),
+  };
   const frame = (value: number, count = 160) => new Int16Array(count).fill(value);
   beforeEach(() => {
     errors.length = 0;
@@ -116,7 +112,7 @@ describe('StereoWavWriter', () => {
 
   it('puts both sides where they belong in time', async () => {
     const path = join(folder, 'a.wav');
-    const writer = await StereoWavWriter.create(path, options);
+    const writer = await WavWriter.create(path, options);
     for (let i = 0; i < 200; i += 1) {
       if (i !== 50) writer.put(0, frame(i), i * 160);
       if (i >= 100) writer.put(1, frame(1000 + i), i * 160 + 80);
@@ -133,9 +129,22 @@ describe('StereoWavWriter', () => {
     assert.equal(right(heard)[199 * 160 + 159], 1199);
   });
 
+  it('has one channel where there is one side', async () => {
+    const path = join(folder, 'mono.wav');
+    const writer = await WavWriter.create(path, { ...options, channels: 1 });
+    for (let i = 0; i < 150; i += 1) {
+      writer.put(0, frame(i), i * 160);
+      writer.advance(i * 160);
+    }
+    await writer.close(151 * 160);
+    const { channels, pcm } = sound(readFileSync(path));
+    assert.deepEqual([channels, pcm.length], [1, 151 * 160]);
+    assert.deepEqual([pcm[0], pcm[159], pcm[160], pcm[149 * 160 + 7], pcm[150 * 160]], [0, 0, 1, 149, 0]);
+  });
+
   it('is a file that plays while it is written, as after a crash', async () => {
     const path = join(folder, 'b.wav');
-    const writer = await StereoWavWriter.create(path, options);
+    const writer = await WavWriter.create(path, options);
     for (let i = 0; i < 150; i += 1) {
       writer.put(0, frame(7), i * 160);
       writer.advance(i * 160);
@@ -153,7 +162,7 @@ describe('StereoWavWriter', () => {
 
   it('puts in place what comes late or early, mixes, clips, and drops what is too late', async () => {
     const path = join(folder, 'c.wav');
-    const writer = await StereoWavWriter.create(path, options);
+    const writer = await WavWriter.create(path, options);
     writer.put(0, frame(3), 160);
     writer.put(0, frame(2), 0);
     writer.put(1, frame(30_000), 0);
@@ -167,7 +176,7 @@ describe('StereoWavWriter', () => {
   });
 
   it('tells once that the disk is full, and goes on', async () => {
-    const writer = StereoWavWriter.over(
+    const writer = WavWriter.over(
       { write: () => Promise.reject(new Error('ENOSPC')), close: () => Promise.resolve() },
       options,
     );
@@ -185,7 +194,7 @@ describe('StereoWavWriter', () => {
   it('drops what a stalled disk does not take, rather than grow', async () => {
     let release: () => void = () => undefined;
     const stall = new Promise<void>((resolve) => (release = resolve));
-    const writer = StereoWavWriter.over({ write: () => stall, close: () => Promise.resolve() }, options);
+    const writer = WavWriter.over({ write: () => stall, close: () => Promise.resolve() }, options);
     for (let i = 0; i < 6000; i += 1) writer.advance(i * 160);
     assert.ok(writer.dropped > 0);
     release();
@@ -199,7 +208,7 @@ describe('StereoWavWriter', () => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.skip();
     }
     const path = join(folder, 'd.wav');
-    const writer = await StereoWavWriter.create(path, options);
+    const writer = await WavWriter.create(path, options);
     writer.put(0, frame(1, 8000), 0);
     await writer.close(8000);
     assert.equal(execFileSync('soxi', ['-D', path], { encoding: 'utf8' }).trim(), '1.000000');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
 import { mainAddress } from '../cli/index.ts';
 import { splitHostPort, splitListen } from '../config/index.ts';
-import { Spool, startMediaEngine } from '../media/index.ts';
+import { RtpInlets, Spool, startMediaEngine } from '../media/index.ts';
 import type { MediaEngine, MediaNode } from '../switch/index.ts';
 import { RecordedMedia } from '../switch/records/index.ts';
 import type { Opened } from './closing.ts';
@@ -72,6 +72,16 @@ export async function startMedia(
     log.child({ part: 'media' }),
   );
   return { nodes: [{ host: engine.address, port: engine.port }], close: () => engine.close() };
+}
+
+/** Where the media engine sends the sound of legs that end in the switch: for an rtpengine, where its DTMF log goes. */
+export function openInlets(settings: Settings, opened: Opened): RtpInlets {
+  const { engine, dtmfLog } = settings.media;
+  const reached = splitHostPort(dtmfLog ?? '127.0.0.1:0').host;
+  const usable = reached === '0.0.0.0' || reached === '::' ? mainAddress() : reached;
+  const inlets = new RtpInlets({ address: engine === 'embedded' ? mediaAddressOf(settings) : usable, clock });
+  opened.add('inlets', () => inlets.close());
+  return inlets;
 }
 
 function recordingsOf(settings: Settings): string {

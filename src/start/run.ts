@@ -3,13 +3,14 @@ import { phoneSettings } from '../cli/index.ts';
 import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
 import type { SignalingEngine } from '../drachtio/index.ts';
 import { Metrics, startHttp, type Health, type HttpServer } from '../http/index.ts';
+import type { RtpInlets } from '../media/index.ts';
 import { createMediaEngine, createSwitch, type Switch } from '../switch/index.ts';
 import { MediaWatch } from '../switch/records/index.ts';
 import { backups } from './backup.ts';
 import { startAsking } from './asking.ts';
 import { Opened } from './closing.ts';
 import { at } from './failure.ts';
-import { openSocket, recording, startMedia } from './media.ts';
+import { openInlets, openSocket, recording, startMedia } from './media.ts';
 import { keepRecords } from './records.ts';
 import { keepBindings } from './journals.ts';
 import { preflight } from './preflight.ts';
@@ -31,6 +32,7 @@ type Engines = Connected & {
   /** Undefined when it is a drachtio-server. */
   readonly signaling: SignalingEngine | undefined;
   readonly media: MediaWatch;
+  readonly inlets: RtpInlets;
   /** Hands over the datagrams of the media engine's DTMF log from here on. */
   readonly hear: (receive: (datagram: Uint8Array) => void) => void;
 };
@@ -57,7 +59,8 @@ async function startEngines(settings: Settings, opened: Opened, log: Logger): Pr
   const admin = signaling?.admin ?? { host, port };
   const connection = await at('signaling', () => connect({ ...admin, secret }, signaling !== undefined, log));
   opened.add('signaling connection', () => connection.close());
-  return { ...connection, signaling, media, hear: (receive) => (heard = receive) };
+  const inlets = openInlets(settings, opened);
+  return { ...connection, signaling, media, inlets, hear: (receive) => (heard = receive) };
 }
 
 type Parts = Engines & {
@@ -120,7 +123,8 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
   return http;
 }
 
-const bracketed = (address: string) => (address.includes(':') ? `[${address}]` : address);
+const endpointText = (address: string, port: number) =>
+  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 
 /** Starts everything; resolves once calls can be taken, and rejects with what is in the way and where. */
 export async function run(config: Config): Promise<Running> {
@@ -136,13 +140,14 @@ export async function run(config: Config): Promise<Running> {
   const registrar = createRegistrar(settings, directory, log.child({ part: 'registrar' }));
   await keepBindings({ folder: folder.path, settings }, registrar, opened, log);
   const engines = await startEngines(settings, opened, log);
-  const { signaling, srf, media } = engines;
+  const { signaling, srf, media, inlets } = engines;
   opened.add('registrar', serveRegistrar(srf, settings, registrar));
   const asking = startAsking({ settings, folder: folder.path }, stores, opened, log);
   const product = createSwitch({
     ...asking,
     srf,
     media,
+    inlets,
     directory,
     bindings: registrar.bindings,
     coldRoutes,
@@ -165,11 +170,8 @@ export async function run(config: Config): Promise<Running> {
   );
   const listeners = signaling?.listeners ?? engines.listeners();
   if (demo !== undefined) process.stdout.write(phoneSettings(demo.users, listeners, demo.file));
-  const shown = listeners.map((l) => `${l.protocol}:${bracketed(l.address)}:${l.port}`);
-  log.info(
-    { domain: settings.domain, signaling: shown, http: `${bracketed(http.host)}:${http.port}` },
-    'ready',
-  );
+  const shown = listeners.map(({ protocol, ...at }) => `${protocol}:${endpointText(at.address, at.port)}`);
+  log.info({ domain: settings.domain, signaling: shown, http: endpointText(http.host, http.port) }, 'ready');
   return {
     drain: async () => {
       draining = true;

@@ -25,6 +25,8 @@ import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
 import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
 import { CallRouting, noCalendars, noLookUps } from './routing/call-routing.ts';
+import { noInlets } from './terminal/audio-inlet.ts';
+import { Terminals } from './terminal/terminals.ts';
 import { Trunks } from './trunks/trunks.ts';
 
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
@@ -37,26 +39,25 @@ export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
 export type Core = Switch & {
   enter(incoming: Incoming, dialled: string): Promise<void>;
   readonly calls: Calls;
+  readonly terminals: Terminals;
 };
 
 export function createCore(parts: CoreParts): Core {
   const { settings, directory, bindings, coldRoutes, clock, log } = parts;
   const calls = new Calls();
+  const terminals = new Terminals(parts.inlets ?? noInlets, calls);
   const rings = new Set<Ring>();
   const trunks = new Trunks({ ...parts, emergencyNumbers: settings.emergencyNumbers });
   const context = contextOf(parts, trunks, {
-    connected: (call, leg) => {
-      music.connected(call, leg);
-      keypads.connected(call, leg);
-    },
-    info: (call, leg, request) => confirms.info(leg, request) || keypads.info(call, leg, request),
+    connected: (call, leg) => [terminals, music, keypads].forEach((one) => one.connected(call, leg)),
+    info: (call, leg, request) => [confirms, terminals, keypads].some((one) => one.info(call, leg, request)),
     refer: (call, leg, request) => transfer(pushing, call, leg, request),
     alive: (leg) => rescues.alive(leg),
     gone: (call, leg) => rescues.gone(call, leg),
   });
   const rules = rulesOf(parts, calls);
   const pushing = { directory, bindings, coldRoutes, settings, trunks, rings, calls, pushes: new Map() };
-  const keypads = new Keypads(pushing);
+  const keypads = new Keypads(pushing, (call, leg) => terminals.faces(call, leg));
   const confirms = new CallConfirms();
   const flips = new FlipsByApi(pushing, keypads);
   const rescues = new Rescues(pushing, context);
@@ -78,15 +79,17 @@ export function createCore(parts: CoreParts): Core {
     features: onInvite({ calls, directory, coldRoutes, settings, context, rules }),
   });
   watchBindings(bindings, calls, rings);
+  const heard = { keypads, confirms, terminals, rescues, rehome };
   return {
     enter,
     calls,
+    terminals,
     rules,
     trunks,
     events: context.events,
     ...callControl(calls, flips, keypads, parts.signaling),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
-    dtmfLog: (datagram) => told(datagram, context, { keypads, confirms, rescues, rehome }),
+    dtmfLog: (datagram) => told(datagram, context, heard),
     drain: (seconds) => {
       accepting = false;
       return drained(calls, context, seconds);
@@ -128,6 +131,7 @@ function rulesOf(parts: CoreParts, calls: Calls): CallRouting {
 type Told = {
   readonly keypads: Keypads;
   readonly confirms: CallConfirms;
+  readonly terminals: Terminals;
   readonly rescues: Rescues;
   readonly rehome: Rehome;
 };
@@ -136,11 +140,12 @@ type Told = {
 function told(
   datagram: Uint8Array,
   { announcements }: CallContext,
-  { keypads, confirms, rescues, rehome }: Told,
+  { keypads, confirms, terminals, rescues, rehome }: Told,
 ): void {
   const event = parseDtmfLog(datagram);
   if (event !== undefined) {
     confirms.heard(event);
+    terminals.heard(event);
     return keypads.heard(event);
   }
   const announcement = parseAnnouncement(datagram);

@@ -6,6 +6,7 @@ import type { DialogFacts } from './call/dialog-facts.ts';
 import type { MediaEngine } from './call/media-engine.ts';
 import type { SwitchSettings } from './call/settings.ts';
 import type { Reason } from './call/signaling.ts';
+import type { AudioInlets } from './terminal/audio-inlet.ts';
 import type { Authenticator } from './registrar/index.ts';
 import type { ResolveName } from './trunks/sources.ts';
 import type { TrunkStates } from './trunks/trunks.ts';
@@ -21,6 +22,7 @@ export { isTimeZone } from './routing/schedules.ts';
 export { fromTemplate, type TemplateParameters } from './routing/templates.ts';
 export type { ResolveName } from './trunks/sources.ts';
 export type { TrunkEvents, TrunkState, TrunkStates } from './trunks/trunks.ts';
+export type { AudioInlet, AudioInlets, Take } from './terminal/audio-inlet.ts';
 export type { CallEvents, CallView, FlipKind, FlipView, LegView } from './call/call-view.ts';
 
 /** All that the switch needs; the composition root makes each part. `srf` is connected, or will be. */
@@ -34,6 +36,8 @@ export type SwitchParts = {
   /** What rules ask beside the stores; without, nothing is known. */
   readonly calendars?: Calendars;
   readonly lookUps?: LookUps;
+  /** Where the sound of legs arrives that end here; without, none can. */
+  readonly inlets?: AudioInlets;
   readonly authenticator: Authenticator;
   readonly settings: SwitchSettings;
   /** Looks up the names of carriers; without it, only addresses are known. */

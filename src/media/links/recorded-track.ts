@@ -7,7 +7,7 @@ import {
   timestampAhead,
   type AudioDecoder,
   type CodecName,
-  type StereoWavWriter,
+  type WavWriter,
 } from '../../rtp/index.ts';
 
 /** Of every recording, in hertz. */
@@ -17,6 +17,7 @@ const LONGEST_FRAME = 5760;
 /** Beyond this the source's timestamps have lost touch with real time. */
 const FARTHEST_MS = 120;
 
+const nothing = new Int16Array(0);
 const decoded = new Int16Array(LONGEST_FRAME);
 const resampled = new Int16Array(LONGEST_FRAME);
 
@@ -47,14 +48,19 @@ export class RecordedTrack {
     this.#decoder = decoder;
   }
 
-  /** Puts a packet's sound where it belongs; `arrived` is when it came, in samples from the start of the recording. */
-  put(writer: StereoWavWriter, packet: Buffer, arrived: number): void {
+  /**
+   * Puts a packet's sound where it belongs; `arrived` is when it came, in samples from the start of the recording. Yields
+   * the sound, which stays as it is until the next packet of any track.
+   */
+  put(writer: WavWriter, packet: Buffer, arrived: number): Int16Array {
     const position = this.#place(rtpTimestamp(packet), arrived);
-    if (this.#decoder === undefined || this.#resampler === undefined) return;
+    if (this.#decoder === undefined || this.#resampler === undefined) return nothing;
     const payload = packet.subarray(rtpHeaderLength(packet), rtpPayloadEnd(packet));
     const count = this.#decoder.decode(payload, decoded);
     const made = this.#resampler.process(decoded.subarray(0, count), resampled);
-    writer.put(this.channel, resampled.subarray(0, made), position);
+    const sound = resampled.subarray(0, made);
+    writer.put(this.channel, sound, position);
+    return sound;
   }
 
   free(): void {

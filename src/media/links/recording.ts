@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Clock, Logger } from '../../base/index.ts';
-import { rtpPayloadType, rtpSsrc, StereoWavWriter, type WavFile } from '../../rtp/index.ts';
+import { rtpPayloadType, rtpSsrc, WavWriter, type WavFile } from '../../rtp/index.ts';
 import { isTranscodable } from '../relay/codec-choice.ts';
 import { codecSent } from '../relay/route.ts';
 import type { Stream } from '../relay/stream.ts';
@@ -45,7 +45,7 @@ export type RecordingOptions = {
 export class Recording {
   readonly path: string;
   readonly #options: RecordingOptions;
-  readonly #writer: StereoWavWriter;
+  readonly #writer: WavWriter;
   readonly #startedAt: number;
   readonly #tracks = new Map<Stream, RecordedTrack>();
   paused = false;
@@ -55,8 +55,9 @@ export class Recording {
     this.#options = options;
     this.path = options.path;
     this.#startedAt = options.clock.now();
-    this.#writer = StereoWavWriter.over(new OpeningFile(options.path), {
+    this.#writer = WavWriter.over(new OpeningFile(options.path), {
       sampleRate: RECORDING_RATE,
+      channels: 2,
       onError: (error) => options.logger.error({ err: error, path: options.path }, 'a recording failed'),
     });
   }

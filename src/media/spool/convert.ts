@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
-import { StereoWavWriter } from '../../rtp/index.ts';
+import { WavWriter } from '../../rtp/index.ts';
 import { RECORDING_RATE } from '../links/recorded-track.ts';
 import { SpoolMix } from './mix.ts';
 import type { TimedNote } from './notes.ts';
@@ -22,8 +22,9 @@ const PIECE = 64 * 1024;
 export async function convertRecording({ pcaps, notes, file }: Conversion): Promise<Converted> {
   const part = `${file}.part`;
   let failure: Error | undefined;
-  const writer = StereoWavWriter.over(await open(part, 'w'), {
+  const writer = WavWriter.over(await open(part, 'w'), {
     sampleRate: RECORDING_RATE,
+    channels: 2,
     onError: (error) => (failure = error),
   });
   const mix = new SpoolMix(writer, notes);

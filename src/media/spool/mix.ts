@@ -1,10 +1,4 @@
-import {
-  packetKind,
-  rtpHeaderLength,
-  rtpPayloadType,
-  rtpSsrc,
-  type StereoWavWriter,
-} from '../../rtp/index.ts';
+import { packetKind, rtpHeaderLength, rtpPayloadType, rtpSsrc, type WavWriter } from '../../rtp/index.ts';
 import { RECORDING_RATE, RecordedTrack } from '../links/recorded-track.ts';
 import { isTranscodable } from '../relay/codec-choice.ts';
 import type { NotedCodec, TimedNote } from './notes.ts';
@@ -19,7 +13,7 @@ type Meaning = TimedNote & { readonly turn: number };
 
 /** Puts recorded packets into the two sides of a recording, each where it was received and only from who spoke then. */
 export class SpoolMix {
-  readonly #writer: StereoWavWriter;
+  readonly #writer: WavWriter;
   readonly #meanings = new Map<number, Meaning[]>();
   readonly #speaker = { left: { port: -1, turn: 0 }, right: { port: -1, turn: 0 } };
   readonly #tracks = new Map<number, RecordedTrack>();
@@ -29,7 +23,7 @@ export class SpoolMix {
   skipped = 0;
   used = 0;
 
-  constructor(writer: StereoWavWriter, notes: readonly TimedNote[]) {
+  constructor(writer: WavWriter, notes: readonly TimedNote[]) {
     this.#writer = writer;
     for (const [index, note] of notes.entries()) {
       const known = this.#meanings.get(note.port) ?? [];

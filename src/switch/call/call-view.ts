@@ -9,6 +9,8 @@ export type LegView = {
   readonly deviceId?: string;
   readonly device?: string;
   readonly trunk?: string;
+  /** It ends in the switch itself: `mailbox`. */
+  readonly terminal?: string;
   /** The outside number that it leads to; for nobody's eyes but its user's. */
   readonly number?: string;
   readonly state: 'ringing' | 'active' | 'ended';

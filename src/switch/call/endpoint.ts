@@ -8,7 +8,9 @@ export type Endpoint =
       readonly device: Device;
       readonly binding?: Binding | undefined;
     }
-  | { readonly kind: 'trunk'; readonly trunk: Trunk; readonly number: string; readonly name: string };
+  | { readonly kind: 'trunk'; readonly trunk: Trunk; readonly number: string; readonly name: string }
+  /** The switch itself, in somebody's name: a mailbox. */
+  | { readonly kind: 'terminal'; readonly user: User; readonly name: string };
 
 /** Who a party is to the other one: the person or number, never the device. */
 export type Identity = {
@@ -20,7 +22,13 @@ export type Identity = {
 };
 
 export const userOf = (endpoint: Endpoint): User | undefined =>
-  endpoint.kind === 'device' ? endpoint.user : undefined;
+  endpoint.kind === 'trunk' ? undefined : endpoint.user;
+
+/** What tells people which phone or carrier it is: an extension, or the name of a trunk. */
+export const nameOf = (endpoint: Endpoint): string => {
+  if (endpoint.kind === 'device') return endpoint.device.extension;
+  return endpoint.kind === 'trunk' ? endpoint.trunk.name : endpoint.name;
+};
 
 export function identityOf(endpoint: Endpoint, withheld = false): Identity {
   if (endpoint.kind === 'trunk')
@@ -37,6 +45,7 @@ export const sameDevice = (a: Endpoint, b: Endpoint): boolean =>
 
 /** The address family that an endpoint is reached in; unknown behind a proxy of its own. */
 export function familyAt(endpoint: Endpoint): 'IP4' | 'IP6' | undefined {
+  if (endpoint.kind === 'terminal') return undefined;
   if (endpoint.kind === 'device' && (endpoint.binding?.path.length ?? 1) > 0) return undefined;
   const host = endpoint.kind === 'trunk' ? endpoint.trunk.host : (endpoint.binding?.flow.address ?? '');
   if (host.includes(':')) return host.includes('.') ? 'IP4' : 'IP6';

@@ -1,10 +1,7 @@
 import type { Call, Party } from './call.ts';
 import type { FlipKind, FlipView } from './call-view.ts';
-import type { Endpoint } from './endpoint.ts';
+import { nameOf, type Endpoint } from './endpoint.ts';
 import type { SwapMeasures } from './ear.ts';
-
-const nameOf = (endpoint: Endpoint | undefined): string | undefined =>
-  endpoint?.kind === 'device' ? endpoint.device.extension : endpoint?.trunk.name;
 
 /** The record of one flip as it goes: its view is kept in the call, and every change is an event. */
 export class Flip {
@@ -23,7 +20,7 @@ export class Flip {
     this.id = random.hex(8);
     this.#call = call;
     this.#startedAt = clock.now();
-    const from = nameOf(party.leg?.endpoint);
+    const from = party.leg === undefined ? undefined : nameOf(party.leg.endpoint);
     this.#view = {
       id: this.id,
       kind,
@@ -42,9 +39,8 @@ export class Flip {
   }
 
   answered(endpoint: Endpoint): void {
-    const to = nameOf(endpoint);
     const setupMs = Math.round(this.#call.context.clock.now() - this.#startedAt);
-    this.#change({ result: 'answered', setup_ms: setupMs, ...(to === undefined ? {} : { to }) });
+    this.#change({ result: 'answered', setup_ms: setupMs, to: nameOf(endpoint) });
   }
 
   moved(measures: SwapMeasures): void {

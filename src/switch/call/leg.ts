@@ -93,15 +93,10 @@ export class Leg implements MediaParty {
   }
 
   view(): LegView {
-    const { endpoint } = this;
-    const who =
-      endpoint.kind === 'device'
-        ? { userId: endpoint.user.id, deviceId: endpoint.device.id, device: endpoint.device.extension }
-        : { trunk: endpoint.trunk.name, ...(this.side === 'callee' ? { number: endpoint.number } : {}) };
     return {
       id: this.id,
       party: this.side,
-      ...who,
+      ...who(this.endpoint, this.side),
       state: this.state,
       ...(this.forwarded === undefined ? {} : { forwarded: this.forwarded }),
       startedAt: this.#startedAt,
@@ -110,4 +105,11 @@ export class Leg implements MediaParty {
       ...(this.#ended === undefined ? {} : { ended: this.#ended }),
     };
   }
+}
+
+function who(endpoint: Endpoint, side: Side): Partial<LegView> {
+  if (endpoint.kind === 'device')
+    return { userId: endpoint.user.id, deviceId: endpoint.device.id, device: endpoint.device.extension };
+  if (endpoint.kind === 'terminal') return { terminal: endpoint.name };
+  return { trunk: endpoint.trunk.name, ...(side === 'callee' ? { number: endpoint.number } : {}) };
 }

@@ -13,6 +13,7 @@ import type { Call } from './call.ts';
 import type { Dressing } from './dressing.ts';
 import { better } from './fork.ts';
 import type { Forwarding, Forwardings } from './forwardings.ts';
+import { nameOf } from './endpoint.ts';
 import type { Leg } from './leg.ts';
 import { within, type Manner } from './manner.ts';
 import { callerGone, nothing, resultOf, type Came } from './outcome.ts';
@@ -237,11 +238,11 @@ export class PlaceRinging {
     const before = this.#call.legs.length;
     const seconds = Math.min(round.seconds, Math.max(0, this.msLeft) / 1000);
     const outcome = await this.#joint.rounds.ring({ ...round, seconds });
-    const rang = [...new Set(this.#call.legs.slice(before).map(nameOf))];
+    const rang = [...new Set(this.#call.legs.slice(before).map(calledAs))];
     const result = outcome.kind === 'won' ? 'answered' : resultOf(outcome);
     const text =
       outcome.kind === 'won'
-        ? `answered by ${nameOf(outcome.leg)}`
+        ? `answered by ${calledAs(outcome.leg)}`
         : `${rang.length === 0 ? 'nobody' : rang.join(', ')} rang: ${result}`;
     this.#call.decide({ text, rang, result });
     return outcome;
@@ -274,8 +275,8 @@ const firstOf = <T, R>(list: readonly T[], find: (one: T) => R | undefined): R |
   return undefined;
 };
 
-const nameOf = ({ endpoint }: Leg): string =>
-  endpoint.kind === 'device' ? endpoint.device.extension : endpoint.number;
+const calledAs = ({ endpoint }: Leg): string =>
+  endpoint.kind === 'trunk' ? endpoint.number : nameOf(endpoint);
 
 const leadsTo = ({ endpoint }: Leg, number: string | undefined): boolean =>
   endpoint.kind === 'trunk' && endpoint.number === number;

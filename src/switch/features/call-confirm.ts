@@ -48,7 +48,7 @@ export class CallConfirms {
   }
 
   /** A digit by SIP INFO; false when nobody is asked there. */
-  info(leg: Leg, request: InDialogRequest): boolean {
+  info(_call: Call, leg: Leg, request: InDialogRequest): boolean {
     const key = this.#asked.has(leg.tag)
       ? parseInfo(request.get('Content-Type') ?? '', request.body)
       : undefined;

@@ -2,41 +2,45 @@ import type { Timer } from '../../base/index.ts';
 import type { Call } from '../call/call.ts';
 import type { Calls } from '../call/calls.ts';
 import type { Leg } from '../call/leg.ts';
+import { nameOf } from '../call/endpoint.ts';
 import { play } from '../call/play.ts';
 import { audioCodecs } from '../call/session-description.ts';
 import type { InDialogRequest } from '../call/signaling.ts';
 import { parseInfo, type DtmfEvent } from './dtmf.ts';
+import { KeyOnce, type Way } from './key-once.ts';
 import { noKeys, stepKeys, type Key, type KeyEffect, type KeyEvent, type Keys } from './keys.ts';
 import { push, Push, type PushParts } from './push.ts';
-
-/** How a digit was sent. Some phones send each in two ways at once. */
-type Way = 'media' | 'info';
 
 type Pad = {
   keys: Keys;
   timer: Timer | undefined;
   push: Push | undefined;
-  last: { readonly digit: string; readonly way: Way; readonly until: number } | undefined;
+  readonly once: KeyOnce;
 };
-
-/** How far apart the two reports of one digit may be, beyond its own length. */
-const sameDigitMs = 500;
 
 /** The keys of every user's device during a call: the push code is taken out, the rest goes on to the far end. */
 export class Keypads {
   readonly #parts: PushParts & { readonly calls: Calls };
+  readonly #taken: (call: Call, leg: Leg) => boolean;
   readonly #pads = new WeakMap<Leg, Pad>();
   /** Calls in which no code is looked for. */
   readonly #off = new WeakSet<Call>();
 
-  constructor(parts: PushParts & { readonly calls: Calls }) {
+  /** `taken` says of a leg that its keys are somebody else's. */
+  constructor(
+    parts: PushParts & { readonly calls: Calls },
+    taken: (call: Call, leg: Leg) => boolean = () => false,
+  ) {
     this.#parts = parts;
+    this.#taken = taken;
   }
 
   /** Whether a leg's digits are ours to look at: a user's device, where there is a push code and it is not off. */
-  watches(call: Call, { endpoint }: Leg): boolean {
+  watches(call: Call, leg: Leg): boolean {
+    const { endpoint } = leg;
     const { settings, directory } = this.#parts;
     if (endpoint.kind !== 'device' || settings.features.codes.push.length === 0) return false;
+    if (this.#taken(call, leg)) return false;
     return !this.#off.has(call) && directory.userById(endpoint.user.id)?.callCodes !== false;
   }
 
@@ -82,7 +86,7 @@ export class Keypads {
 
   /** A push that the API began: `*` on the phone cancels it like any other. */
   began(leg: Leg, started: Push): void {
-    const pad = this.#pad(leg);
+    const pad = this.#pad(started.call, leg);
     pad.push = started;
     this.#step(started.call, leg, { kind: 'push-begun' });
     this.#whenOver(started, leg, pad);
@@ -96,28 +100,23 @@ export class Keypads {
 
   #key(call: Call, leg: Leg, key: Key, way: Way): void {
     if (leg.state !== 'active' || call.phase !== 'talking') return;
-    const pad = this.#pad(leg);
-    const now = call.context.clock.now();
-    const { last } = pad;
-    const again = last?.digit === key.digit && last.way !== way && now <= last.until;
-    pad.last = again ? undefined : { digit: key.digit, way, until: now + key.durationMs + sameDigitMs };
-    if (again) return;
-    this.#step(call, leg, { kind: 'key', key });
+    const pad = this.#pad(call, leg);
+    if (pad.once.isNew(key, way)) this.#step(call, leg, { kind: 'key', key });
   }
 
-  #pad(leg: Leg): Pad {
+  #pad(call: Call, leg: Leg): Pad {
     const pad = this.#pads.get(leg) ?? {
       keys: noKeys,
       timer: undefined,
       push: undefined,
-      last: undefined,
+      once: new KeyOnce(call.context.clock),
     };
     this.#pads.set(leg, pad);
     return pad;
   }
 
   #step(call: Call, leg: Leg, event: KeyEvent): void {
-    const pad = this.#pad(leg);
+    const pad = this.#pad(call, leg);
     const [keys, effects] = stepKeys(pad.keys, event, this.#parts.settings.features.codes.push);
     pad.keys = keys;
     for (const effect of effects) this.#carryOut(call, leg, pad, effect);
@@ -141,7 +140,7 @@ export class Keypads {
 
   #push(call: Call, leg: Leg, pad: Pad, extension: string): void {
     const party = call.partyOf(leg);
-    const by = leg.endpoint.kind === 'device' ? leg.endpoint.device.extension : leg.endpoint.trunk.name;
+    const by = nameOf(leg.endpoint);
     const started = party === undefined ? undefined : push(this.#parts, { call, party, extension, by });
     if (!(started instanceof Push)) {
       play(call, leg, 'error');

@@ -11,6 +11,7 @@ import type { Overload } from '../call/overload.ts';
 import { defaultSettings, type SwitchSettings } from '../call/settings.ts';
 import { createCore, type Core } from '../core.ts';
 import { FakeEngine } from './fake-engine.ts';
+import { FakeInlets } from './fake-inlets.ts';
 import { FakeIncoming, FakeOutgoing, FakeSignaling, phoneSdp } from './fake-phones.ts';
 
 export const domain = 'pbx.test';
@@ -27,6 +28,7 @@ export const settle = async (): Promise<void> => {
 export class World {
   readonly clock: TestClock;
   readonly phones = new FakeSignaling();
+  readonly inlets: FakeInlets;
   readonly engine: FakeEngine;
   readonly directory = new MemoryDirectoryStore();
   readonly bindings: MemoryBindingStore;
@@ -43,6 +45,7 @@ export class World {
   ) {
     this.clock = clock;
     this.engine = engine;
+    this.inlets = new FakeInlets(clock);
     const random: Random = {
       hex: (bytes) => (++this.#ids).toString(16).padStart(bytes * 2, '0'),
       unit: () => 0.5,
@@ -52,6 +55,7 @@ export class World {
       signaling: this.phones,
       authenticate: (incoming) => ({ endpoint: (incoming as FakeIncoming).endpoint }),
       media: this.engine,
+      inlets: this.inlets,
       directory: this.directory,
       bindings: this.bindings,
       coldRoutes: this.coldRoutes,
