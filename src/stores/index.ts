@@ -57,6 +57,7 @@ export {
   type TrunkRoute,
 } from './trunk.ts';
 export { MemoryAuditStore } from './memory/audit-store.ts';
+export { MemoryMailboxStore } from './memory/mailbox-store.ts';
 export { MemoryRecordStore } from './memory/record-store.ts';
 export { MemoryBindingStore } from './memory/binding-store.ts';
 export { MemoryDirectoryStore } from './memory/directory-store.ts';
@@ -67,6 +68,7 @@ export { MemoryColdRouteStore } from './memory/cold-route-store.ts';
 export { formerColdRoutes } from './sql/former-cold-routes.ts';
 export { Journal, type JournalOptions } from './journal/journal.ts';
 export { Outbox } from './outbox.ts';
+export type { MailboxStore, MessageQuery, VoiceMessage } from './mailbox-store.ts';
 export type {
   CallRecord,
   TraceEntry,
@@ -79,5 +81,6 @@ export type {
 export { SqlAuditStore } from './sql/audit-store.ts';
 export { copyDatabase } from './sql/backup.ts';
 export { connectDatabase, openDatabase, type Database } from './sql/database.ts';
+export { SqlMailboxStore } from './sql/mailbox-store.ts';
 export { openKept, type KeptStores } from './sql/kept-stores.ts';
 export { SqlRecordStore } from './sql/record-store.ts';

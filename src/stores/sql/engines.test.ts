@@ -3,10 +3,12 @@ import { sql } from 'kysely';
 import { auditStoreContract } from '../audit-store-contract.test.ts';
 import { coldRouteStoreContract } from '../cold-route-store-contract.test.ts';
 import { directoryStoreContract } from '../directory-store-contract.test.ts';
+import { mailboxStoreContract } from '../mailbox-store-contract.test.ts';
 import { recordStoreContract } from '../records-store-contract.test.ts';
 import { routingStoreContract } from '../routing-store-contract.test.ts';
 import { SqlAuditStore } from './audit-store.ts';
 import { overEngines } from './fixture.test.ts';
+import { SqlMailboxStore } from './mailbox-store.ts';
 import { SqlRecordStore } from './record-store.ts';
 
 const entry = {
@@ -38,6 +40,7 @@ overEngines(({ title, engine }, opener) => {
     const database = await opener.database();
     return { store: new SqlRecordStore(database), close: () => undefined };
   });
+  mailboxStoreContract(title, async () => new SqlMailboxStore(await opener.database()));
   auditStoreContract(title, async () => {
     const database = await opener.database();
     return { store: new SqlAuditStore(database), close: () => undefined };

@@ -12,6 +12,7 @@ export function migrationsFor(engine: Engine): Record<string, Migration> {
     '0001-records-and-audit': { up: (db) => recordsAndAudit(db, engine) },
     '0002-kept': { up: (db) => kept(db, engine) },
     '0003-record-numbers': { up: (db) => recordNumbers(db, engine) },
+    '0004-voice-messages': { up: (db) => voiceMessages(db, engine) },
   };
 }
 
@@ -69,6 +70,21 @@ async function recordNumbers(db: Kysely<unknown>, engine: Engine): Promise<void>
     .addPrimaryKeyConstraint('call_record_numbers_key', ['number', 'record_id'])
     .execute();
   await index(db, 'call_record_numbers_by_record', 'call_record_numbers', ['record_id']);
+}
+
+/** Messages in mailboxes; their sound is in files. */
+async function voiceMessages(db: Kysely<unknown>, engine: Engine): Promise<void> {
+  const text = textOf(engine);
+  await db.schema
+    .createTable('voice_messages')
+    .ifNotExists()
+    .addColumn('id', text, (column) => column.primaryKey())
+    .addColumn('user_id', text, (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .addColumn('heard', 'integer', (column) => column.notNull())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .execute();
+  await index(db, 'voice_messages_by_time', 'voice_messages', ['user_id', 'at', 'id']);
 }
 
 function index(db: Kysely<unknown>, name: string, table: string, columns: string[]): Promise<void> {

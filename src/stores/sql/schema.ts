@@ -28,6 +28,7 @@ export type Tables = {
   call_record_users: { record_id: string; user_id: string };
   /** The public number that was dialled, and outside numbers that were rung. */
   call_record_numbers: { record_id: string; number: string };
+  voice_messages: { id: string; user_id: string; at: number; heard: number; body: string };
   audit: {
     id: string;
     domain: string;
