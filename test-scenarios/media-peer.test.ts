@@ -148,6 +148,48 @@ const stories: Readonly<Record<string, readonly Step[]>> = {
     ['offer', { ...ids, ...plain, sdp: audio(3000) }],
     ['answer', { ...to, ...plain, flags: ['port-latching', 'single-codec'], sdp: audio(3002) }],
   ],
+  'packets of another length': [
+    ['offer', { ...ids, ...plain, ptime: 30, 'ptime-reverse': 20, sdp: audio(3000, ['a=ptime:50']) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=ptime:40']) }],
+  ],
+  'a packet time that only the offer names': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000, ['a=ptime:30']) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002) }],
+  ],
+  'a codec accepted whatever is answered': [
+    ['offer', { ...ids, ...plain, codec: { accept: ['PCMU'] }, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '8 101') }],
+  ],
+  'a codec consumed': [
+    ['offer', { ...ids, ...plain, codec: { consume: ['PCMU'] }, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '8 101') }],
+  ],
+  'every codec accepted': [
+    ['offer', { ...ids, ...plain, flags: ['always transcode'], sdp: audio(3000, [], '0 13 101') }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '0') }],
+  ],
+  'another order of codecs': [
+    [
+      'offer',
+      { ...ids, ...plain, codec: { strip: ['all'], offer: ['PCMA', 'PCMU'] }, sdp: audio(3000, [], '0 8') },
+    ],
+  ],
+  'all codecs stripped but one': [
+    ['offer', { ...ids, ...plain, codec: { strip: ['all'], except: ['PCMA'] }, sdp: audio(3000, [], '0 8') }],
+  ],
+  'no codec left': [['offer', { ...ids, ...plain, codec: { strip: ['all'] }, sdp: audio(3000, [], '0 8') }]],
+  'comfort noise added': [
+    ['offer', { ...ids, ...plain, codec: { transcode: ['CN'] }, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '0 13 101') }],
+  ],
+  'telephone events added': [
+    ['offer', { ...ids, ...plain, codec: { transcode: ['telephone-event'] }, sdp: audio(3000, [], '0') }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '0 101') }],
+  ],
+  'an added codec answered behind a shared one': [
+    ['offer', { ...ids, ...plain, codec: { transcode: ['G722'] }, sdp: audio(3000, [], '8 0') }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, [], '0 9') }],
+  ],
   'header extensions stripped': [
     ['offer', { ...ids, flags: ['strip-extmap'], sdp: audio(3000, ['a=extmap:1 urn:x', 'a=ptime:20']) }],
   ],

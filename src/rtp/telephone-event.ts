@@ -132,7 +132,7 @@ export class TelephoneEventGenerator {
   marker = false;
   timestampOffset = 0;
   readonly #plan: TelephoneEventPlan;
-  readonly #total: number;
+  #total: number;
   readonly #step: number;
   #elapsed = 0;
   #segmentStart = 0;
@@ -152,6 +152,11 @@ export class TelephoneEventGenerator {
 
   get done(): boolean {
     return this.#endsLeft === 0;
+  }
+
+  /** Lets go of the key now, whatever the plan was. */
+  release(): void {
+    this.#total = Math.min(this.#total, Math.max(this.#step, this.#elapsed));
   }
 
   /** Writes the next payload of four octets; false when the three end packets are out. */

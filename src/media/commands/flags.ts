@@ -50,6 +50,9 @@ export function parseFlags(request: NgDictionary): Flags {
     codec: {
       strip: wishes('strip'),
       mask: wishes('mask'),
+      consume: wishes('consume'),
+      accept: [...wishes('accept'), ...(set.has('always-transcode') ? ['all'] : [])],
+      except: wishes('except'),
       offer: wishes('offer'),
       transcode: wishes('transcode'),
     },

@@ -1,6 +1,7 @@
 import { ngNumber, ngText, type NgDictionary } from '../../ng/index.ts';
 import { digitEvent } from '../../rtp/index.ts';
 import { isTelephoneEvent } from '../../sdp/index.ts';
+import { keyTones } from '../links/keys.ts';
 import { Player, type Sound } from '../links/player.ts';
 import { Presser, type Press } from '../links/presser.ts';
 import { clipMs, clipOf, clipSound, toneSound, type Clip } from '../links/sounds.ts';
@@ -29,10 +30,7 @@ export function playMedia(relay: Relay, request: NgDictionary): NgDictionary {
   for (const stream of parties.flatMap(audioOf)) {
     const codec = codecFor(stream);
     if (codec === undefined) continue;
-    call.perform(
-      stream.outlet,
-      new Player(stream.outlet, { codec, sound: piece.sound(), whenDone: () => undefined }),
-    );
+    call.perform(stream.outlet, new Player(stream.outlet, { codec, sound: piece.sound() }));
     playing++;
   }
   if (playing === 0) throw new Refusal('Failed to start media playback from file');
@@ -115,15 +113,11 @@ function pressAt(sink: Stream, press: Press): void {
   sink.party.call.perform(outlet, presser);
 }
 
-const LOW = [697, 770, 852, 941];
-const HIGH = [1209, 1336, 1477, 1633];
-const KEYPAD = '123A456B789C*0#D';
-
 function soundAt(sink: Stream, outlet: Outlet, { event, duration, pause }: Press): void {
   const codec = codecFor(sink);
-  const key = KEYPAD.indexOf('0123456789*#ABCD'[event]!);
-  if (codec === undefined || key < 0) return;
-  const text = `!${LOW[key >> 2]!}+${HIGH[key & 3]!}/${duration} !0/${pause}`;
+  const tones = keyTones(event);
+  if (codec === undefined || tones === undefined) return;
+  const text = `!${tones}/${duration} !0/${pause}`;
   const { sound } = toneSound(text, TONE_RATE)!;
-  sink.party.call.perform(outlet, new Player(outlet, { codec, sound, whenDone: () => undefined }));
+  sink.party.call.perform(outlet, new Player(outlet, { codec, sound }));
 }

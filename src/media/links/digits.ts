@@ -40,8 +40,11 @@ export class Digits {
   constructor(stream: Stream) {
     this.#stream = stream;
     this.#events = new TelephoneEventDetector({
-      started: () => undefined,
-      ended: (event, duration, volume) => this.#announce(event, (duration * 1000) / this.#clockRate, volume),
+      started: (event) => this.#press(event, false),
+      ended: (event, duration, volume) => {
+        this.#release();
+        this.#announce(event, (duration * 1000) / this.#clockRate, volume);
+      },
     });
   }
 
@@ -81,16 +84,27 @@ export class Digits {
       if (decoder === undefined || this.#closed || this.#decoding !== payloadType) return decoder?.free();
       this.#decoder = decoder;
       this.#tones = new DtmfDetector(decoder.sampleRate, {
-        started: () => {
+        started: (event) => {
           this.sounding = true;
+          this.#press(event, true);
         },
         ended: (event, ms) => {
           this.sounding = false;
+          this.#release();
           this.#announce(event, ms, IN_BAND_VOLUME);
         },
       });
       return undefined;
     });
+  }
+
+  /** Whoever hears this party may need to be told in another way. */
+  #press(event: number, inBand: boolean): void {
+    for (const route of this.#stream.routes) route.press(event, inBand);
+  }
+
+  #release(): void {
+    for (const route of this.#stream.routes) route.release();
   }
 
   /** `duration` is in milliseconds, as rtpengine has it. */
@@ -107,6 +121,7 @@ export class Digits {
 
   /** The source has changed: what was being pressed is over. */
   reset(): void {
+    this.#release();
     this.#events.reset();
   }
 
@@ -114,6 +129,7 @@ export class Digits {
     this.#decoder?.free();
     this.#decoder = undefined;
     this.#tones = undefined;
+    if (this.sounding) this.#release();
     this.sounding = false;
   }
 

@@ -25,10 +25,10 @@ type Tools = { readonly encoder: AudioEncoder; readonly resampler: Resampler };
 
 /** Plays a sound to one far end in its codec, a packet every 20 ms, as part of the one stream that it receives. */
 export class Player implements Performance {
+  readonly yields: boolean;
   readonly #outlet: Outlet;
   readonly #codec: SdpCodec;
   readonly #sound: Sound;
-  readonly #whenDone: () => void;
   readonly #random: () => number;
   #tools: Tools | undefined;
   #dueAt: number | undefined;
@@ -38,11 +38,11 @@ export class Player implements Performance {
   readonly #pcm: Int16Array;
   readonly #payload = Buffer.alloc(MOST_PAYLOAD);
 
-  constructor(outlet: Outlet, what: { codec: SdpCodec; sound: Sound; whenDone: () => void }) {
+  constructor(outlet: Outlet, what: { codec: SdpCodec; sound: Sound; yields?: boolean }) {
     this.#outlet = outlet;
+    this.yields = what.yields ?? false;
     this.#codec = what.codec;
     this.#sound = what.sound;
-    this.#whenDone = what.whenDone;
     const { random } = outlet.stream.party.call;
     this.#random = () => Math.floor(random.unit() * 0x1_0000_0000);
     this.#raw = new Int16Array((what.sound.sampleRate * FRAME_MS) / 1000);
@@ -93,6 +93,5 @@ export class Player implements Performance {
     this.#finished = true;
     this.#tools?.encoder.free();
     this.#tools = undefined;
-    this.#whenDone();
   }
 }

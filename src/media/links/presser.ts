@@ -44,6 +44,12 @@ export class Presser implements Performance {
     return true;
   }
 
+  /** Lets go of the key that is pressed, or would be next, now. */
+  release(): void {
+    if (this.#generator !== undefined) this.#generator.release();
+    else if (this.#queue[0] !== undefined) this.#queue[0] = { ...this.#queue[0], duration: FRAME_MS };
+  }
+
   step(now: number): boolean {
     if (this.#generator === undefined) {
       const press = this.#queue[0];

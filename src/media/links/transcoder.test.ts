@@ -113,6 +113,23 @@ describe('media: transcoding', () => {
       transcoder.free();
     });
 
+  it('keeps the packets that come before the codecs are loaded, and no more after it was freed', async () => {
+    const packets = await tonePackets(codecs[0]!, 3);
+    const fresh = new Transcoder(codecs[0]!, codecs[1]!);
+    const gone = new Transcoder(codecs[0]!, codecs[1]!);
+    const sequences: number[] = [];
+    const emit = (made: Buffer) => sequences.push(parseRtp(made)!.sequence);
+    for (const packet of packets) {
+      fresh.push(packet, 0, emit);
+      gone.push(packet, 0, emit);
+    }
+    assert.deepEqual(sequences, []);
+    gone.free();
+    await Promise.all([fresh.ready, gone.ready]);
+    assert.deepEqual(sequences, [65_530, 65_531, 65_532]);
+    fresh.free();
+  });
+
   it('packs anew: what waits is left out at a pause, and a loss is concealed in its place', async () => {
     const transcoder = await ready(codecs[0]!, codecs[0]!, { frameMs: 30 });
     const packets = await tonePackets(codecs[0]!, 60);

@@ -28,6 +28,7 @@ const RESTART = 3000;
 /** A step of timestamps beyond this is no pause but another clock. */
 const LONGEST_PAUSE_S = 600;
 const DEFAULT_FRAME_MS = 20;
+const MOST_WAITING = 16;
 
 /** How packets are to be made. */
 export type TranscoderOptions = {
@@ -66,6 +67,8 @@ export class Transcoder {
   readonly #gate: SilenceGate | undefined;
   #tools: Tools | undefined;
   #freed = false;
+  /** Packets that came before the codecs were loaded. */
+  readonly #waiting: { readonly packet: Buffer; readonly lost: number; readonly emit: Emit }[] = [];
   #started = false;
   #ssrc = 0;
   #sequence = 0;
@@ -83,7 +86,7 @@ export class Transcoder {
   readonly #resampled = new Int16Array(MOST_SAMPLES + 64);
   readonly #payload = Buffer.alloc(MOST_PAYLOAD);
 
-  /** Is ready a moment later, when the codecs are loaded; packets until then are passed over. */
+  /** Is ready a moment later, when the codecs are loaded; the packets until then wait. */
   constructor(from: SdpCodec, to: SdpCodec, options: TranscoderOptions = {}) {
     this.from = from;
     this.to = to;
@@ -109,10 +112,12 @@ export class Transcoder {
       resampler: new Resampler(decoder.sampleRate, encoder.sampleRate),
       framer: this.reframes ? new Framer((encoder.sampleRate * this.#frameMs) / 1000) : undefined,
     };
+    for (const { packet, lost, emit } of this.#waiting.splice(0)) this.push(packet, lost, emit);
   }
 
   free(): void {
     this.#freed = true;
+    this.#waiting.length = 0;
     this.#tools?.decoder.free();
     this.#tools?.encoder.free();
     this.#tools = undefined;
@@ -123,7 +128,12 @@ export class Transcoder {
    */
   push(packet: Buffer, lost: number, emit: Emit): void {
     const tools = this.#tools;
-    if (tools === undefined || !this.#follow(tools, packet)) return;
+    if (tools === undefined) {
+      if (!this.#freed && this.#waiting.length < MOST_WAITING)
+        this.#waiting.push({ packet: Buffer.from(packet), lost, emit });
+      return;
+    }
+    if (!this.#follow(tools, packet)) return;
     const timestamp = rtpTimestamp(packet);
     this.#sequence = rtpSequence(packet);
     const concealed = lost > 0 && lost <= MOST_CONCEALED && this.#frame > 0 ? lost : 0;

@@ -10,6 +10,7 @@ import {
   isNullAddress,
   packetTimeOf,
   rtcpPortOf,
+  sameCodec,
   sends,
   withConnection,
   withoutAttributes,
@@ -20,7 +21,7 @@ import {
   type SdpLine,
   type SdpMedia,
 } from '../../sdp/index.ts';
-import { codecsToAnswer, codecsToOffer, type CodecWishes } from './codec-choice.ts';
+import { codecsPromised, codecsToAnswer, codecsToOffer, type CodecWishes } from './codec-choice.ts';
 import type { Party } from './party.ts';
 import type { Stream } from './stream.ts';
 
@@ -155,9 +156,7 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
   to.protocol = protocol;
   to.secure(protocol);
   if (!from.isRtp) return { ...withPort(media, to.ports.rtp.port), protocol };
-  to.told = offer
-    ? codecsToOffer(from.codecs, options.codec)
-    : codecsToAnswer(to.codecs, from.codecs, options.singleCodec);
+  tellCodecs(from, to, options);
   fixPacketTimes(from, to, media, options);
   const own = options.stripExtmap ? new Set([...ownAttributes, 'extmap']) : ownAttributes;
   const kept = withoutAttributes(media.lines, own);
@@ -171,9 +170,21 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
       { type: 'a', value: options.direction ?? directionSaid(sdp, media) },
       ...rtcpLines(from, to, options),
       ...cryptoLines(to, options),
-      ...packetTimeLines(to, kept),
+      ...packetTimeLines(to),
     ],
   };
+}
+
+function tellCodecs(from: Stream, to: Stream, options: DescribeOptions): void {
+  if (options.role === 'offer') {
+    from.accepted = codecsPromised(from.codecs, options.codec);
+    to.told = codecsToOffer(from.codecs, options.codec);
+  } else {
+    const { codecs: offered, accepted } = to;
+    const sides = { offered, accepted, answered: from.codecs, added: from.added };
+    to.told = codecsToAnswer(sides, options.singleCodec);
+  }
+  to.added = to.told.filter((codec) => !from.codecs.some((c) => sameCodec(c, codec)));
 }
 
 function fixPacketTimes(from: Stream, to: Stream, media: SdpMedia, options: DescribeOptions): void {
@@ -186,10 +197,8 @@ function fixPacketTimes(from: Stream, to: Stream, media: SdpMedia, options: Desc
   to.packetTime.fixed = true;
 }
 
-function packetTimeLines({ packetTime }: Stream, kept: readonly SdpLine[]): SdpLine[] {
-  if (!packetTime.fixed) return kept.filter(isPacketTime);
-  return packetTime.ms === 0 ? [] : [{ type: 'a', value: `ptime:${packetTime.ms}` }];
-}
+const packetTimeLines = ({ packetTime }: Stream): SdpLine[] =>
+  packetTime.ms === 0 ? [] : [{ type: 'a', value: `ptime:${packetTime.ms}` }];
 
 /** Who gives no address to send to does not receive (RFC 3264 §8.4). */
 function directionSaid(sdp: Sdp, media: SdpMedia): SdpDirection {

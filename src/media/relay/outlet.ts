@@ -1,11 +1,13 @@
-import { rtpHeaderLength, rtpPayloadType, setRtpPayloadType } from '../../rtp/index.ts';
+import { rtpHeaderLength, rtpPayloadEnd, rtpPayloadType, setRtpPayloadType } from '../../rtp/index.ts';
 import { Egress } from '../links/egress.ts';
 import { silence } from '../links/silence.ts';
-import { DROP, SCALE, TRANSCODE, type Route } from './route.ts';
+import { DROP, NOISE, SCALE, SOUND, TRANSCODE, type Route } from './route.ts';
 import type { Counters, Stream } from './stream.ts';
 
 /** Something made here that a far end hears in place of what its source sends: a sound, or injected digits. */
 export interface Performance {
+  /** Whether it only fills a silence, and ends when its source speaks again. */
+  readonly yields?: boolean;
   /** Makes what is due at `now`; false when there is nothing more. */
   step(now: number): boolean;
   /** Told once, when it ended or was taken away. */
@@ -38,13 +40,37 @@ export class Outlet {
     if (type === DROP) return this.skip(route);
     if (route.source.party.blocked && !route.source.isEvent(from)) return;
     if (this.current !== route && !this.#turnTo(route)) return;
-    if (this.#performance !== undefined) {
+    if (this.#performance !== undefined && !this.#makesWay(type)) {
       route.mapping.mapped = false;
       return;
     }
     if (type >= 0) this.#relay(route, packet, headerLength, now);
-    else if (type === TRANSCODE) this.#transcode(route, packet, from, now);
+    else this.#remake(route, packet, headerLength, now);
+  }
+
+  /** A packet in whose place something else is heard. */
+  #remake(route: Route, packet: Buffer, headerLength: number, now: number): void {
+    const from = rtpPayloadType(packet);
+    const type = route.payloadTypes[from]!;
+    if (type === TRANSCODE) this.#transcode(route, packet, from, now);
     else if (type === SCALE) this.#scale(route, packet, from, now);
+    else if (type === NOISE) this.#fill(route, packet, headerLength);
+    else if (type === SOUND) this.skip(route);
+  }
+
+  /** What only filled a silence ends with it. */
+  #makesWay(type: number): boolean {
+    if (this.#performance?.yields !== true) return false;
+    if (type !== NOISE) this.perform(undefined);
+    return true;
+  }
+
+  /** The source describes its silence; here it sounds, until the source speaks again. */
+  #fill(route: Route, packet: Buffer, headerLength: number): void {
+    this.skip(route);
+    if (route.source.party.silenced) return;
+    route.noise.describe(packet.subarray(headerLength, rtpPayloadEnd(packet)));
+    if (this.#performance === undefined) route.fill();
   }
 
   /** A packet that needs no more than other numbers. */

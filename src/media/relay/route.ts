@@ -8,6 +8,10 @@ import {
 } from '../../sdp/index.ts';
 import { newMapping, type Mapping } from '../links/egress.ts';
 import { EventScaler } from '../links/event-scaler.ts';
+import { KeySound, keyTones } from '../links/keys.ts';
+import { NoiseSound } from '../links/noise.ts';
+import { Player } from '../links/player.ts';
+import { Presser } from '../links/presser.ts';
 import { Transcoder } from '../links/transcoder.ts';
 import { isTranscodable } from './codec-choice.ts';
 import type { Outlet } from './outlet.ts';
@@ -18,8 +22,15 @@ export const DROP = -1;
 export const TRANSCODE = -2;
 /** A telephone event whose clock differs at the two ends. */
 export const SCALE = -3;
+/** Comfort noise for a sink that does not know it: it is made audible. */
+export const NOISE = -4;
+/** A telephone event for a sink that has none: its tones are sounded while the key is held. */
+export const SOUND = -5;
 
 const DEFAULT_PACKET_MS = 20;
+/** Loud as a telephone's keys are; and nobody holds one longer. */
+const KEY_VOLUME = 10;
+const LONGEST_KEY_MS = 10_000;
 
 /** Why a route exists: the two sides of a dialog, or a listener who only subscribed. */
 export type RouteKind = 'dialog' | 'subscription';
@@ -41,6 +52,9 @@ export class Route {
   making: Transcoder | undefined;
   readonly #transcoders = new Map<number, Transcoder>();
   readonly #scalers = new Map<number, EventScaler>();
+  #noise: NoiseSound | undefined;
+  /** The key that is held at the sink because it is held at the source. */
+  #key: { release(): void } | undefined;
   #meaning: string | undefined;
 
   constructor(source: Stream, sink: Stream, kind: RouteKind) {
@@ -56,7 +70,8 @@ export class Route {
     const { source, sink } = this;
     this.open = sends(source.direction) && receives(sink.direction) && !sink.held && sink.ports !== undefined;
     const meaning = [
-      ...[source.told, source.codecs, sink.told, sink.codecs, sink.added].map(describeCodecs),
+      ...[source.told, source.codecs, source.added].map(describeCodecs),
+      ...[sink.told, sink.codecs, sink.added, sink.accepted].map(describeCodecs),
       packetTimeFor(source, sink),
       reframes(source, sink),
     ].join('|');
@@ -81,7 +96,7 @@ export class Route {
     if (known !== undefined) return known;
     const from = codecSent(this.source, payloadType);
     if (from === undefined) return undefined;
-    const to = this.sink.codecs.find((c) => sameCodec(c, from)) ?? codecFor(this.sink);
+    const to = taken(this.sink).find((c) => sameCodec(c, from)) ?? codecFor(this.sink);
     if (to === undefined) return undefined;
     const made = new Transcoder(from, to, {
       frameMs: packetTimeFor(this.source, this.sink),
@@ -102,6 +117,62 @@ export class Route {
     return made;
   }
 
+  /** What the source's comfort noise sounds like. */
+  get noise(): NoiseSound {
+    return (this.#noise ??= new NoiseSound(() => this.heard && !this.source.party.blocked));
+  }
+
+  /** Whether its sink hears it. */
+  get heard(): boolean {
+    return this.open && this.outlet.current === this;
+  }
+
+  /** Lets the sink hear the noise until the source speaks again. */
+  fill(): void {
+    const codec = codecFor(this.sink);
+    if (codec === undefined) return;
+    const player = new Player(this.outlet, { codec, sound: this.noise, yields: true });
+    this.sink.party.call.perform(this.outlet, player);
+  }
+
+  /** The source holds a key, by event or `inBand`: pressed again at the sink where it would not know it otherwise. */
+  press(event: number, inBand: boolean): void {
+    if (!this.heard || this.source.party.digitsBlocked) return;
+    if (inBand && this.#makesEvents) {
+      const codec = eventOf(this.sink)!;
+      const presser = new Presser(this.outlet, codec);
+      presser.press({ event, duration: LONGEST_KEY_MS, pause: 0, volume: KEY_VOLUME });
+      this.#key = presser;
+      this.sink.party.call.perform(this.outlet, presser);
+    } else if (!inBand && this.#soundsEvents) {
+      const [tones, codec] = [keyTones(event), codecFor(this.sink)];
+      if (tones === undefined || codec === undefined) return;
+      const sound = new KeySound(tones);
+      this.#key = sound;
+      this.sink.party.call.perform(this.outlet, new Player(this.outlet, { codec, sound }));
+    }
+  }
+
+  /** The source let go of its key. */
+  release(): void {
+    this.#key?.release();
+    this.#key = undefined;
+  }
+
+  /** Whether the source has no events and the sink was promised some. */
+  get #makesEvents(): boolean {
+    const { source, sink } = this;
+    return (
+      sink.added.some(isTelephoneEvent) &&
+      sink.codecs.some(isTelephoneEvent) &&
+      !source.codecs.some(isTelephoneEvent)
+    );
+  }
+
+  get #soundsEvents(): boolean {
+    return this.payloadTypes.includes(SOUND);
+  }
+
   get transcodes(): boolean {
     return this.#transcoders.size > 0;
   }
@@ -119,13 +190,19 @@ const describeCodecs = (codecs: readonly SdpCodec[]) =>
 
 /** The codec to make sound in for a sink: the one it hears already, else the first that was agreed on, else its first. */
 export function codecFor(sink: Stream): SdpCodec | undefined {
-  const own = sink.codecs.filter(isTranscodable);
+  const own = taken(sink).filter(isTranscodable);
   return (
     own.find((c) => c.payloadType === sink.outlet.payloadType) ??
     own.find((c) => sink.told.some((t) => sameCodec(t, c))) ??
     own[0]
   );
 }
+
+/** The codecs that a sink takes: all of its own, or those that it was told where a command chose among them. */
+const taken = (sink: Stream): readonly SdpCodec[] =>
+  sink.accepted.some(isTranscodable)
+    ? sink.codecs.filter((codec) => sink.told.some((c) => sameCodec(c, codec)))
+    : sink.codecs;
 
 /** The telephone events that go with the audio a sink takes first. */
 function eventOf(sink: Stream): SdpCodec | undefined {
@@ -139,13 +216,13 @@ function mapPayloadType(source: Stream, sink: Stream, payloadType: number): numb
   const codec = codecSent(source, payloadType);
   if (codec === undefined) return sink.codecs.some((c) => c.payloadType === payloadType) ? payloadType : DROP;
   if (isTelephoneEvent(codec)) return mapEvent(source, sink, codec);
-  const same = sink.codecs.find((c) => sameCodec(c, codec));
-  if (isTranscodable(codec) && sink.codecs.some(isTranscodable)) {
-    const remade =
-      same === undefined || reframes(source, sink) || noiseMade(source, sink, same) !== undefined;
-    return remade ? TRANSCODE : same.payloadType;
-  }
-  return same?.payloadType ?? DROP;
+  const same = taken(sink).find((c) => sameCodec(c, codec));
+  const asItIs = same?.payloadType ?? DROP;
+  if (!sink.codecs.some(isTranscodable)) return asItIs;
+  if (isComfortNoise(codec)) return same === undefined || renumbers(source, sink) ? NOISE : asItIs;
+  if (!isTranscodable(codec)) return asItIs;
+  const remade = same === undefined || reframes(source, sink) || noiseMade(source, sink, same) !== undefined;
+  return remade ? TRANSCODE : asItIs;
 }
 
 /** Milliseconds, where a command wants packets of a length of their own. */
@@ -173,7 +250,7 @@ function noiseMade(source: Stream, sink: Stream, audio: SdpCodec): number | unde
 
 function mapEvent(source: Stream, sink: Stream, event: SdpCodec): number {
   const target = eventOf(sink);
-  if (target === undefined) return DROP;
+  if (target === undefined) return source.added.some(isTelephoneEvent) ? SOUND : DROP;
   // Where the audio is passed on as it is, so are its events; else their clock follows the sink's audio.
   const shared = source.codecs.some((c) => isTranscodable(c) && sink.codecs.some((s) => sameCodec(c, s)));
   const same = sink.codecs.find((c) => sameCodec(c, event));

@@ -47,6 +47,8 @@ export class Stream {
   told: readonly SdpCodec[] = [];
   /** Of those, what the other side does not have and the relay makes, or understands, itself. */
   added: readonly SdpCodec[] = [];
+  /** Of its own, those that it is promised whatever the other side chooses. */
+  accepted: readonly SdpCodec[] = [];
   /** How long its party's packets are, in milliseconds, 0 where nobody said; `fixed` where a command wants it so. */
   readonly packetTime = { ms: 0, fixed: false };
   security: Security | undefined;
