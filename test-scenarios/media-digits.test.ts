@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ngText } from '../src/ng/index.ts';
 import { MediaKit } from './media-kit.ts';
 
 describe('media: digits', () => {
@@ -56,6 +57,33 @@ describe('media: digits', () => {
     await kit.ok('unblock DTMF', { 'call-id': 'blocked', 'from-tag': 'a' });
     await a.press('3');
     await c.until(() => c.digits === '3', 'the digit after the block');
+  });
+
+  it('S0-23 the digits of both sides are blocked with the answer that connects them, as an offer says is possible', async () => {
+    const c = await kit.phone({ name: 'c' });
+    const a = await kit.phone({ name: 'a' });
+    const sides = { 'call-id': 'together', 'from-tag': 'c', 'via-branch': 'branch-a' };
+    const offered = await kit.ok('offer', { ...sides, sdp: c.sdp() });
+    assert.deepEqual(offered['capabilities'], ['block-DTMF in answer']);
+    const forC = await kit.sdp('answer', {
+      ...sides,
+      'to-tag': 'a',
+      'block-DTMF': ['c', 'a', 'nobody'],
+      sdp: a.sdp(),
+    });
+    c.start(forC);
+    a.start(ngText(offered, 'sdp') ?? '');
+    await Promise.all([c.hears(5, 'a'), a.hears(5, 'c')]);
+    await Promise.all([a.press('1'), c.press('2')]);
+    await kit.event((e) => e['event'] === 1, 'one');
+    await kit.event((e) => e['event'] === 2, 'two');
+    await Promise.all([c.hears(5, 'a'), a.hears(5, 'c')]);
+    assert.deepEqual([c.digits, a.digits], ['', '']);
+    await kit.ok('unblock DTMF', { 'call-id': 'together', 'from-tag': 'a' });
+    await Promise.all([a.press('3'), c.press('4')]);
+    await c.until(() => c.digits === '3', 'the digit after the block');
+    await kit.event((e) => e['event'] === 4, 'four');
+    assert.equal(a.digits, '');
   });
 
   it('plays digits for a party, in order, with the durations asked for, inside the one stream', async () => {

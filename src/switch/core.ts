@@ -23,11 +23,14 @@ import { Rescues } from './features/rescues.ts';
 import { recordCalls } from './features/recording.ts';
 import { watchSilence } from './features/silence-watch.ts';
 import { transfer } from './features/transfer.ts';
-import type { Asker, Outcome, Switch, SwitchParts } from './index.ts';
+import type { Asker, Mailboxes, Outcome, Switch, SwitchParts } from './index.ts';
 import { CallRouting, noCalendars, noLookUps } from './routing/call-routing.ts';
 import { noInlets } from './terminal/audio-inlet.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { Trunks } from './trunks/trunks.ts';
+import { MailboxesByApi, noMailboxes } from './voicemail/mailboxes-by-api.ts';
+import { MessageFiles } from './voicemail/message-files.ts';
+import { Voicemail } from './voicemail/voicemail.ts';
 
 export type CoreParts = Omit<SwitchParts, 'srf' | 'authenticator'> & {
   readonly signaling: Signaling;
@@ -49,6 +52,7 @@ export function createCore(parts: CoreParts): Core {
   const rings = new Set<Ring>();
   const trunks = new Trunks({ ...parts, emergencyNumbers: settings.emergencyNumbers });
   const context = contextOf(parts, trunks, {
+    watches: (call, leg) => keypads.watches(call, leg),
     connected: (call, leg) => [terminals, music, keypads].forEach((one) => one.connected(call, leg)),
     info: (call, leg, request) => [confirms, terminals, keypads].some((one) => one.info(call, leg, request)),
     refer: (call, leg, request) => transfer(pushing, call, leg, request),
@@ -56,6 +60,7 @@ export function createCore(parts: CoreParts): Core {
     gone: (call, leg) => rescues.gone(call, leg),
   });
   const rules = rulesOf(parts, calls);
+  const { voicemail, mailboxes } = mailboxesOf(parts, terminals, context);
   const pushing = { directory, bindings, coldRoutes, settings, trunks, rings, calls, pushes: new Map() };
   const keypads = new Keypads(pushing, (call, leg) => terminals.faces(call, leg));
   const confirms = new CallConfirms();
@@ -76,6 +81,7 @@ export function createCore(parts: CoreParts): Core {
     ask: (call, leg) => confirms.ask(call, leg),
     accepting: () => accepting,
     authenticate: parts.authenticate,
+    voicemail,
     features: onInvite({ calls, directory, coldRoutes, settings, context, rules }),
   });
   watchBindings(bindings, calls, rings);
@@ -86,6 +92,7 @@ export function createCore(parts: CoreParts): Core {
     terminals,
     rules,
     trunks,
+    mailboxes,
     events: context.events,
     ...callControl(calls, flips, keypads, parts.signaling),
     coldRoutes: new ColdRoutesByApi({ directory, coldRoutes, clock, log }),
@@ -112,6 +119,23 @@ function contextOf(parts: CoreParts, trunks: Trunks, phone: CallContext['phone']
     announcements: new Announcements(),
     phone,
   };
+}
+
+function mailboxesOf(
+  { mailboxes: kept, directory, log }: CoreParts,
+  terminals: Terminals,
+  context: CallContext,
+): { readonly voicemail: Voicemail | undefined; readonly mailboxes: Mailboxes } {
+  if (kept === undefined) return { voicemail: undefined, mailboxes: noMailboxes };
+  const { store } = kept;
+  const files = new MessageFiles(kept.folder);
+  const voicemail = new Voicemail({ terminals, store, files, context });
+  voicemail
+    .recover()
+    .catch((error: unknown) =>
+      log.error({ error: String(error) }, 'messages of an earlier process not seen to'),
+    );
+  return { voicemail, mailboxes: new MailboxesByApi({ directory, store, files }) };
 }
 
 /** In a call is who talks, and who calls somebody; not who is being called. */
@@ -168,7 +192,10 @@ function callControl(
   flips: FlipsByApi,
   keypads: Keypads,
   signaling: Signaling,
-): Omit<Switch, 'events' | 'rules' | 'trunks' | 'coldRoutes' | 'dtmfLog' | 'drain' | 'describe' | 'close'> {
+): Omit<
+  Switch,
+  'events' | 'rules' | 'trunks' | 'mailboxes' | 'coldRoutes' | 'dtmfLog' | 'drain' | 'describe' | 'close'
+> {
   const noCall = { ok: false, status: 404, reason: 'No such call' } as const;
   const visible = (id: string, asker: Asker): Call | undefined => {
     const call = calls.get(id);

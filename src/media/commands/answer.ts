@@ -1,8 +1,9 @@
-import type { NgDictionary } from '../../ng/index.ts';
+import { ngList, type NgDictionary } from '../../ng/index.ts';
 import type { Call } from '../relay/call.ts';
 import { applyDescription } from '../relay/describe.ts';
 import type { Party } from '../relay/party.ts';
 import type { Relay } from '../relay/relay.ts';
+import { blockDigitsOf } from './block.ts';
 import { parseFlags } from './flags.ts';
 import { startRecording } from './recording.ts';
 import { equip, familyOf, needSdp, noteWishes, passOn } from './negotiate.ts';
@@ -35,6 +36,7 @@ export function answer(relay: Relay, request: NgDictionary): NgDictionary {
     family: flags.family ?? (family?.includes(':') === true ? 'IP6' : 'IP4'),
   });
   noteWishes(to, flags);
+  blockDigitsOf(call, ngList(request, 'block-DTMF'));
   call.connect(from, to);
   call.refresh(from);
   call.refresh(to);

@@ -29,3 +29,11 @@ export const unsilenceMedia = switches('mediaSilenced', false);
 /** The digits of a party are announced but do not reach the others. */
 export const blockDtmf = switches('dtmfBlocked', true);
 export const unblockDtmf = switches('dtmfBlocked', false);
+
+/** Likewise of several parties by their tags, together with the answer that connects them. */
+export function blockDigitsOf(call: Call, tags: readonly string[]): void {
+  for (const tag of tags) {
+    const party = call.byTag(tag);
+    if (party !== undefined) party.dtmfBlocked = true;
+  }
+}

@@ -8,6 +8,9 @@ import { startRecording } from './recording.ts';
 import { equip, familyOf, needSdp, noteWishes, passOn } from './negotiate.ts';
 import { need, needCallId } from './refusal.ts';
 
+/** What this engine takes beyond rtpengine's words; told with every offer, so that a switch need not know what it talks to. */
+const capabilities: readonly string[] = ['block-DTMF in answer'];
+
 /** The description of one side, to be passed on to the other: which streams there are, and ports for both. */
 export function offer(relay: Relay, request: NgDictionary): NgDictionary {
   const sdp = needSdp(request);
@@ -21,7 +24,7 @@ export function offer(relay: Relay, request: NgDictionary): NgDictionary {
     const from = call.byTag(fromTag) ?? call.add(fromTag, undefined);
     const to = otherSide(call, from, { toTag: ngText(request, 'to-tag'), viaBranch: flags.viaBranch });
     noteWishes(from, flags);
-    return { sdp: carryOut(relay, { call, from, to }, sdp, flags) };
+    return { sdp: carryOut(relay, { call, from, to }, sdp, flags), capabilities };
   } catch (error) {
     if (fresh) relay.end(call);
     throw error;

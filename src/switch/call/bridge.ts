@@ -28,6 +28,7 @@ export async function bridge(call: Call, winner: Leg, rungAs: Leg, standIn?: Med
   if (call.callee.leg.state === 'ended') throw new SipFailure(480, 'The called side hung up');
   call.talks();
   for (const leg of [caller, winner]) call.context.phone.connected(call, leg);
+  await call.media.unblockUnasked();
 }
 
 /** Connects the winner; yields what the caller is to be told where it is still the leg that was rung as. */
@@ -38,7 +39,15 @@ async function connected(
   standIn: MediaParty | undefined,
 ): Promise<string> {
   if (winner.incoming !== undefined) return answerIncoming(call, call.callee, winner);
-  if (standIn === undefined) return call.media.answer(rungAs, winner.branch, winner);
+  if (standIn === undefined) {
+    const watched = [rungAs, winner].filter((leg) => call.context.phone.watches(call, leg));
+    return call.media.answer(
+      rungAs,
+      winner.branch,
+      winner,
+      watched.map(({ tag }) => tag),
+    );
+  }
   const forCaller = call.caller.leg === rungAs ? await call.media.renegotiate(rungAs, winner) : '';
   await call.media.release(standIn.tag);
   return forCaller;

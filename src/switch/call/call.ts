@@ -24,6 +24,8 @@ export type CallContext = {
   readonly announcements: Announcements;
   /** What features make of a phone's keys and wishes during a call. */
   readonly phone: {
+    /** Whether a leg's digits are ours to look at before the far end gets them. */
+    watches(call: Call, leg: Leg): boolean;
     /** A leg's media has been connected: at the answer, and after each swap. */
     connected(call: Call, leg: Leg): void;
     /** Whether the INFO was a digit, and has been answered. */

@@ -37,6 +37,10 @@ export class MediaSession {
   /** How each branch was offered, and what it was told. */
   readonly #branches = new Map<string, { readonly how: Offering; told: string }>();
   #state: 'unused' | 'open' | 'closed' = 'unused';
+  /** The engine takes the blocking of digits together with an answer, as it said of its own accord. */
+  #blocksWithAnswer = false;
+  /** Legs whose digits were blocked with their answer, until that is asked for. */
+  readonly #blocked = new Set<string>();
 
   constructor(engine: MediaEngine, callId: string) {
     this.#engine = engine;
@@ -73,20 +77,35 @@ export class MediaSession {
     return sdp;
   }
 
-  /** Connects the device that answered on `branch`; yields the SDP for `from`, to be used on its first answer only. */
-  async answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
+  /**
+   * Connects the device that answered on `branch`; yields the SDP for `from`, to be used on its first answer only. The digits
+   * of the tags `blocked` are going to be blocked: an engine that takes that together with the answer needs no more commands.
+   */
+  async answer(
+    from: MediaParty,
+    branch: string,
+    to: MediaParty,
+    blocked: readonly string[] = [],
+  ): Promise<string> {
     try {
-      return await this.#answer(from, branch, to);
+      return await this.#answer(from, branch, to, blocked);
     } catch (error) {
       if (!(error instanceof MediaFailure) || error.message !== 'Unknown call-id') throw error;
       // The engine lost the call, or it is on another one now: what was offered is offered there.
       await this.offer(from, branch);
-      return this.#answer(from, branch, to);
+      return this.#answer(from, branch, to, blocked);
     }
   }
 
-  #answer(from: MediaParty, branch: string, to: MediaParty): Promise<string> {
-    return this.#sdp('answer', {
+  async #answer(
+    from: MediaParty,
+    branch: string,
+    to: MediaParty,
+    blocked: readonly string[],
+  ): Promise<string> {
+    const together = this.#blocksWithAnswer && blocked.length > 0;
+    const sdp = await this.#sdp('answer', {
+      ...(together && { 'block-DTMF': blocked }),
       ...common,
       ...addresses(to, familyOf(from.sdp)),
       'from-tag': from.tag,
@@ -94,6 +113,8 @@ export class MediaSession {
       'via-branch': branch,
       sdp: asAnswerTo(this.#branches.get(branch)?.told ?? '', to.sdp),
     });
+    if (together) for (const tag of blocked) this.#blocked.add(tag);
+    return sdp;
   }
 
   /** A connected leg says something new (`from`); yields what answers it. The other leg is not asked. */
@@ -165,11 +186,27 @@ export class MediaSession {
   command(name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
     if (this.#state === 'closed' && name !== 'delete')
       return Promise.reject(new MediaFailure('the call is over'));
+    if (this.#isDone(name, fields['from-tag'])) return Promise.resolve({ result: 'ok' });
     return this.#engine.command(name, { 'call-id': this.callId, ...fields });
   }
 
+  /** Lifts what was blocked with an answer where nobody asked for it in the end. */
+  async unblockUnasked(): Promise<void> {
+    if (this.#blocked.size === 0) return;
+    await Promise.all([...this.#blocked].map((tag) => this.#quietly('unblock DTMF', { 'from-tag': tag })));
+  }
+
+  /** The first blocking of a leg's digits that was done with its answer; from then on each command is sent. */
+  #isDone(name: string, tag: unknown): boolean {
+    if (this.#blocked.size === 0 || !/^(un)?block DTMF$/.test(name)) return false;
+    const done = typeof tag === 'string' && this.#blocked.delete(tag);
+    return done && name === 'block DTMF';
+  }
+
   async #sdp(name: string, fields: Readonly<Record<string, unknown>>): Promise<string> {
-    const { sdp } = await this.command(name, fields);
+    const { sdp, capabilities } = await this.command(name, fields);
+    if (name === 'offer')
+      this.#blocksWithAnswer = Array.isArray(capabilities) && capabilities.includes('block-DTMF in answer');
     if (typeof sdp !== 'string') throw new MediaFailure(`${name} brought no SDP`);
     return sdp;
   }
