@@ -1,9 +1,10 @@
 /**
  * Concurrent G.711 calls through a media engine, driven over ng: the embedded relay as a process of its own, and
  * rtpengine beside it in the same run, one after the other at each load. "direct" is the generator sending to itself:
- * what it says of delay is the generator's own, and the added delay is an engine's less that.
+ * what it says of delay is the generator's own, and the added delay is an engine's less that. The engine "node" is the
+ * embedded relay with node:dgram in place of io_uring.
  *
- * npm run bench -- media [--seconds 10] [--calls 50,100,200,400] [--most] [--engines embedded,rtpengine]
+ * npm run bench -- media [--seconds 10] [--calls 50,100,200,400] [--most] [--engines embedded,node,rtpengine]
  *                        [--threads 1] [--pin] [--json FILE] [--profile FOLDER]
  *
  * --most goes on with a quarter more calls each time until more than 0.1 % is lost. --pin gives the engine processor 0 and
@@ -59,7 +60,8 @@ const command = (name: string, port: number): { file: string; args: readonly str
   }
   const profile = options.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profile];
   const listen = ['--listen', `127.0.0.1:${port}`, '--ports', ports.join('-'), '--threads', options.threads];
-  return { file: process.execPath, args: [...profile, 'src/media/standalone.ts', ...listen] };
+  const io = ['--io', name === 'node' ? 'node' : 'auto'];
+  return { file: process.execPath, args: [...profile, 'src/media/standalone.ts', ...listen, ...io] };
 };
 
 const startEngine = async (name: string): Promise<Engine> => {

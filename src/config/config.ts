@@ -76,6 +76,7 @@ type MediaConfig = {
   readonly external?: string;
   readonly ports: readonly [number, number];
   readonly threads: number;
+  readonly io: 'auto' | 'node';
   readonly nodes?: readonly (string | MediaNodeConfig)[];
   readonly spool?: string;
   readonly dtmfLog?: string;

@@ -78,7 +78,7 @@ export class Control {
 
   async #open(count: number): Promise<void> {
     if (count === 1) {
-      const relay: LocalRelay = new LocalRelay(
+      const relay: LocalRelay = await LocalRelay.open(
         this.#share(0, 1),
         this.#parts.logger,
         this.#listener(() => relay),
@@ -138,10 +138,11 @@ export class Control {
     const [first, last] = this.#options.ports;
     const pairs = Math.floor((last - first + 1) / 2 / count);
     const from = first + (first % 2) + index * pairs * 2;
-    const { addresses, advertise, recordingDirectory, mediaTimeoutMs } = this.#options;
+    const { addresses, advertise, recordingDirectory, mediaTimeoutMs, io } = this.#options;
     return {
       addresses,
       ...(advertise === undefined ? {} : { advertise }),
+      ...(io === undefined ? {} : { io }),
       ...(mediaTimeoutMs === undefined ? {} : { mediaTimeoutMs }),
       ...(recordingDirectory === undefined ? {} : { recordingDirectory }),
       ports: [from, index === count - 1 ? last : from + pairs * 2 - 1],

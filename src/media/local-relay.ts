@@ -1,4 +1,5 @@
 import { systemClock, systemRandom, type Logger } from '../base/index.ts';
+import { openDatagrams, type DatagramIo } from '../net/index.ts';
 import { ngError, type NgDictionary } from '../ng/index.ts';
 import type { CallHome, CallHomeListener } from './call-home.ts';
 import { execute } from './commands/index.ts';
@@ -9,18 +10,37 @@ import { Relay } from './relay/relay.ts';
 export class LocalRelay implements CallHome {
   readonly #relay: Relay;
   readonly #logger: Logger;
+  readonly #datagrams: DatagramIo;
   calls = 0;
 
-  constructor(options: RelayThreadOptions, logger: Logger, listener: CallHomeListener) {
+  private constructor(
+    datagrams: DatagramIo,
+    options: RelayThreadOptions,
+    logger: Logger,
+    listener: CallHomeListener,
+  ) {
     this.#logger = logger;
+    this.#datagrams = datagrams;
     this.#relay = new Relay({
       ...options,
+      datagrams,
       clock: systemClock,
       random: systemRandom,
       logger,
       notify: (event) => listener.notify(event),
       ended: (call) => listener.ended(call),
     });
+  }
+
+  /** Chooses what carries its packets, and says so in the log. */
+  static async open(
+    options: RelayThreadOptions,
+    logger: Logger,
+    listener: CallHomeListener,
+  ): Promise<LocalRelay> {
+    const { io, reason } = await openDatagrams(options.io ?? 'auto');
+    logger.info({ io: io.kind, ...(reason === undefined ? {} : { reason }) }, 'media packets have their way');
+    return new LocalRelay(io, options, logger, listener);
   }
 
   execute(request: NgDictionary): NgDictionary {
@@ -32,7 +52,8 @@ export class LocalRelay implements CallHome {
     }
   }
 
-  close(): Promise<void> {
-    return this.#relay.close();
+  async close(): Promise<void> {
+    await this.#relay.close();
+    await this.#datagrams.close();
   }
 }

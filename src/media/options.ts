@@ -1,3 +1,5 @@
+import type { DatagramChoice } from '../net/index.ts';
+
 /** How to run the media engine. */
 export type MediaEngineOptions = {
   /** Where ng commands arrive over UDP; port 0 takes any free one. */
@@ -17,6 +19,8 @@ export type MediaEngineOptions = {
   readonly threads: number;
   /** How long a party that should send may be silent before that is announced; 20 s where it is left out. */
   readonly mediaTimeoutMs?: number;
+  /** What carries the packets; `auto` where it is left out. */
+  readonly io?: DatagramChoice;
   /** Where recordings are written; without it a recording is refused. */
   readonly recordingDirectory?: string;
 };

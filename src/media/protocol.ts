@@ -3,7 +3,11 @@ import type { MediaEngineOptions } from './options.ts';
 import type { RelayOptions } from './relay/relay.ts';
 
 /** What a relay thread is started with. */
-export type RelayThreadOptions = Omit<RelayOptions, 'clock' | 'random' | 'logger' | 'notify' | 'ended'>;
+export type RelayThreadOptions = Omit<
+  RelayOptions,
+  'clock' | 'random' | 'logger' | 'notify' | 'ended' | 'datagrams'
+> &
+  Pick<MediaEngineOptions, 'io'>;
 
 /** To a relay thread. */
 export type ToRelay =

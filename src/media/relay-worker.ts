@@ -7,7 +7,7 @@ import { threadLogger } from './thread-logger.ts';
 const port = parentPort!;
 const post = (message: FromRelay) => port.postMessage(message);
 
-const relay = new LocalRelay(workerData as RelayThreadOptions, threadLogger(post), {
+const relay = await LocalRelay.open(workerData as RelayThreadOptions, threadLogger(post), {
   notify: (event) => post({ type: 'notify', event }),
   ended: (call) => post({ type: 'ended', call }),
 });

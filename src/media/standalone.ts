@@ -14,6 +14,7 @@ const usage = `usage: npm run media-engine -- --listen ADDRESS:PORT --address AD
   --ports FIRST-LAST        the media ports (30000-39999)
   --dtmf-log ADDRESS:PORT   where telephone events and lost calls are announced as JSON over UDP
   --threads N               threads that move packets (one less than there are processors, at least 1)
+  --io auto|node            packets by io_uring where the system has it, or by node:dgram in any case (auto)
   --recording-dir FOLDER    where recordings are written`;
 
 const fail = (reason: string): never => {
@@ -52,6 +53,7 @@ function readOptions(): MediaEngineOptions {
       ports: { type: 'string', default: '30000-39999' },
       'dtmf-log': { type: 'string' },
       threads: { type: 'string', default: String(Math.max(1, availableParallelism() - 1)) },
+      io: { type: 'string', default: 'auto' },
       'recording-dir': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -62,7 +64,8 @@ function readOptions(): MediaEngineOptions {
   }
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1 || threads > 64) fail('--threads wants 1 to 64');
-  const { 'listen-tcp': tcp, 'listen-ws': ws } = values;
+  const { 'listen-tcp': tcp, 'listen-ws': ws, io } = values;
+  if (io !== 'auto' && io !== 'node') return fail('--io wants auto or node');
   const dtmfLog = values['dtmf-log'];
   const recordingDirectory = values['recording-dir'];
   return {
@@ -74,6 +77,7 @@ function readOptions(): MediaEngineOptions {
     ports: ports(values.ports),
     ...(dtmfLog === undefined ? {} : { dtmfLog: endpoint(dtmfLog, 'dtmf-log') }),
     threads,
+    io,
     ...(recordingDirectory === undefined ? {} : { recordingDirectory }),
   };
 }

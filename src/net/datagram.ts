@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 
+/** `packet` may be changed and sent on, and is the listener's until it returns; so is `from`. */
 export type DatagramListener = (packet: Buffer, from: RemoteInfo) => void;
 
 /** A bound UDP socket. What it receives goes to `onMessage`, which may be replaced at any time. */
@@ -11,7 +12,10 @@ export interface DatagramSocket {
   onMessage: DatagramListener;
   /** Told of errors of the socket after the bind; most are ICMP answers to earlier sends. */
   onError: (error: Error) => void;
-  /** Sends one datagram. `address` is a numeric IP address of the socket's family; the bytes are not copied. */
+  /**
+   * Sends one datagram. `address` is a numeric IP address of the socket's family. The bytes are taken at once, but for
+   * those of a packet that a listener was given: these must stay as they are.
+   */
   send(packet: Uint8Array, port: number, address: string): void;
   /** Closes the socket; done when it has gone. A second call does nothing more. */
   close(): Promise<void>;
@@ -25,6 +29,15 @@ export type DatagramOptions = {
   /** SO_RCVBUF in octets; the system's default where it is left out. */
   readonly receiveBuffer?: number;
 };
+
+/** What carries datagrams between the system and this thread. */
+export interface DatagramIo {
+  readonly kind: 'node:dgram' | 'io_uring';
+  /** Binds at once; throws an error with the system's code (EADDRINUSE, EADDRNOTAVAIL, EACCES) where it cannot. */
+  bind(options: DatagramOptions): DatagramSocket;
+  /** Closes the sockets that are still open where they are its own, and what it holds itself. */
+  close(): Promise<void>;
+}
 
 const nothing = () => undefined;
 
@@ -71,3 +84,10 @@ export function bindDatagram(options: DatagramOptions): DatagramSocket {
   socket.on('error', (error) => self.onError(error));
   return self;
 }
+
+/** Datagrams by `node:dgram`: everywhere, and one system call or more for each. */
+export const nodeDatagrams: DatagramIo = {
+  kind: 'node:dgram',
+  bind: bindDatagram,
+  close: () => Promise.resolve(),
+};

@@ -24,7 +24,10 @@ export {
 export { bindUdp, type UdpEndpoint, type UdpHandlers, type UdpOptions } from './udp.ts';
 export {
   bindDatagram,
+  nodeDatagrams,
+  type DatagramIo,
   type DatagramListener,
   type DatagramOptions,
   type DatagramSocket,
 } from './datagram.ts';
+export { openDatagrams, type DatagramChoice, type OpenedDatagrams } from './ring/open.ts';

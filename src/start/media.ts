@@ -67,6 +67,7 @@ export async function startMedia(
       ports: media.ports,
       dtmfLog: { address: dtmfLog.address, port: dtmfLog.port },
       threads: media.threads === 0 ? Math.max(1, availableParallelism() - 1) : media.threads,
+      io: media.io,
       recordingDirectory: recordings,
     },
     log.child({ part: 'media' }),

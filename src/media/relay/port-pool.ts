@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/index.ts';
-import { bindDatagram, type DatagramSocket } from '../../net/index.ts';
+import type { DatagramIo, DatagramSocket } from '../../net/index.ts';
 
 /** An even port for RTP and the odd one above it for RTCP (RFC 3550 §11). */
 export type PortPair = { readonly rtp: DatagramSocket; readonly rtcp: DatagramSocket };
@@ -9,6 +9,7 @@ export type PortPoolOptions = {
   readonly address: string;
   /** The first and last port, both included. */
   readonly ports: readonly [first: number, last: number];
+  readonly datagrams: DatagramIo;
   readonly clock: Clock;
 };
 
@@ -65,11 +66,11 @@ export class PortPool {
   }
 
   #bind(port: number): PortPair | undefined {
-    const { address } = this.#options;
+    const { address, datagrams } = this.#options;
     let rtp: DatagramSocket | undefined;
     try {
-      rtp = bindDatagram({ address, port, receiveBuffer: RECEIVE_BUFFER });
-      return { rtp, rtcp: bindDatagram({ address, port: port + 1 }) };
+      rtp = datagrams.bind({ address, port, receiveBuffer: RECEIVE_BUFFER });
+      return { rtp, rtcp: datagrams.bind({ address, port: port + 1 }) };
     } catch {
       void rtp?.close();
       return undefined;

@@ -1,4 +1,5 @@
 import type { Clock, Logger, Random, Timer } from '../../base/index.ts';
+import type { DatagramIo } from '../../net/index.ts';
 import type { NgDictionary } from '../../ng/index.ts';
 import type { SdpAddress } from '../../sdp/index.ts';
 import { Clips } from '../links/sounds.ts';
@@ -17,6 +18,8 @@ export type RelayOptions = {
   readonly recordingDirectory?: string;
   /** How long a party that should send may be silent before that is announced; 20 s where it is left out. */
   readonly mediaTimeoutMs?: number;
+  /** What carries the packets. */
+  readonly datagrams: DatagramIo;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
