@@ -4,6 +4,7 @@ export { createLogger, type LogOptions } from './create-logger.ts';
 export { Emitter } from './emitter.ts';
 export { loopLoad } from './loop-load.ts';
 export { silentLogger, type Logger } from './logger.ts';
+export { ownText } from './own-text.ts';
 export { systemRandom, type Random } from './random.ts';
 export { SourceRate } from './source-rate.ts';
 export { TimerWheel, type TimerWheelOptions } from './timer-wheel.ts';

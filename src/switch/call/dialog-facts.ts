@@ -1,3 +1,4 @@
+import { ownText } from '../../base/index.ts';
 import type { Flow } from '../../stores/index.ts';
 import { flowOf, routeTo } from '../registrar/index.ts';
 import type { Switch } from '../index.ts';
@@ -28,22 +29,23 @@ const routesIn = (message: SrfMessage): string[] =>
     value.trim(),
   );
 
-/** `undefined` for a dialog that says too little of itself. */
+/** `undefined` for a dialog that says too little of itself. All of it is text of its own: the messages may go. */
 export function factsOf(dialog: SrfDialog): DialogFacts | undefined {
   const { type, req, res, sip, remote } = dialog;
   if (req === undefined || res === undefined) return undefined;
   const heard = type === 'uas' ? req : res;
   const [from, to] = [req.get('From') ?? '', (type === 'uas' ? req : res).get('To') ?? ''];
   const [local, far] = type === 'uas' ? [to, from] : [from, to];
-  const routes = routesIn(heard);
+  const routes = routesIn(heard).map(ownText);
+  const flow = flowOf(heard);
   return {
-    callId: sip.callId,
-    local: withTag(local, sip.localTag),
-    remote: withTag(far, sip.remoteTag),
-    target: remote.uri,
+    callId: ownText(sip.callId),
+    local: ownText(withTag(local, sip.localTag)),
+    remote: ownText(withTag(far, sip.remoteTag)),
+    target: ownText(remote.uri),
     // RFC 3261 §12.1.1 and §12.1.2: who was called has them in order, who called the other way round.
     routes: type === 'uas' ? routes : routes.toReversed(),
-    flow: flowOf(heard),
+    flow: { ...flow, address: ownText(flow.address) },
   };
 }
 

@@ -72,7 +72,7 @@ export interface Dialog extends DialogId {
   request(method: string, options: { headers?: Headers; body?: string }): Promise<RequestOutcome>;
 }
 
-/** An INVITE that came in and waits for its answer. */
+/** An INVITE that came in and waits for its answer. Until then `get` knows its headers. */
 export interface Incoming extends SipRequest {
   readonly callId: string;
   readonly remoteTag: string;

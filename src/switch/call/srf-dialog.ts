@@ -1,3 +1,4 @@
+import { ownText } from '../../base/index.ts';
 import { allowedMethods } from './capabilities.ts';
 import { factsOf, type DialogFacts } from './dialog-facts.ts';
 import {
@@ -12,6 +13,7 @@ import {
   type RequestOutcome,
   type SessionChange,
 } from './signaling.ts';
+import { slim } from './slim-dialog.ts';
 import { challengeOf, parseReason, requestOf, sendArguments } from './srf-message.ts';
 import type { SrfDialog, SrfRequest, SrfResponse } from './srf-types.ts';
 
@@ -25,7 +27,11 @@ export class SrfDialogAdapter implements Dialog {
   readonly callId: string;
   readonly localTag: string;
   readonly remoteTag: string;
+  /** How the dialog began; the messages that said so are gone. */
+  readonly facts: DialogFacts | undefined;
   readonly #dialog: SrfDialog;
+  /** What its peer takes. */
+  readonly #allowed: string;
   #listener: DialogListener | undefined;
   #early: Deliver[] = [];
   #pendingAck: ((sdp: string) => void) | undefined;
@@ -33,6 +39,9 @@ export class SrfDialogAdapter implements Dialog {
 
   constructor(dialog: SrfDialog) {
     this.#dialog = dialog;
+    this.facts = factsOf(dialog);
+    this.#allowed = ownText((dialog.type === 'uac' ? dialog.res : dialog.req)?.get('Allow') ?? '');
+    slim(dialog);
     this.callId = dialog.sip.callId;
     this.localTag = dialog.sip.localTag;
     this.remoteTag = dialog.sip.remoteTag;
@@ -43,8 +52,6 @@ export class SrfDialogAdapter implements Dialog {
     dialog.on('options', (_req, res) => res.send(200, { headers: { Allow: allowedMethods } }));
     for (const method of ['info', 'message', 'refer', 'notify', 'publish', 'subscribe'] as const)
       dialog.on(method, (req, res) => this.#deliver((l) => l.requested(inDialogRequest(req, res))));
-    // The INVITE is over, and its dialog keeps it: its listeners would keep all of the ringing for the length of the call.
-    dialog.req?.removeAllListeners();
   }
 
   listen(listener: DialogListener): void {
@@ -54,18 +61,12 @@ export class SrfDialogAdapter implements Dialog {
     for (const deliver of early) deliver(listener);
   }
 
-  get facts(): DialogFacts | undefined {
-    return factsOf(this.#dialog);
-  }
-
   get target(): string {
     return this.#dialog.remote.uri;
   }
 
   allows(method: string): boolean {
-    const { type, req, res } = this.#dialog;
-    const said = (type === 'uac' ? res : req)?.get('Allow') ?? '';
-    return said.split(',').some((one) => one.trim() === method);
+    return this.#allowed.split(',').some((one) => one.trim() === method);
   }
 
   bye(reason?: Reason, more: Headers = {}): void {
@@ -84,9 +85,10 @@ export class SrfDialogAdapter implements Dialog {
         if (res.status < 200) return undefined;
         if (res.status >= 300)
           return reject(new SipFailure(res.status, res.reason, challengeOf(res.status, res).challenge));
+        const answer = ownText(res.body ?? '');
         this.#dialog.local.sdp = sdp;
-        this.#dialog.remote.sdp = res.body ?? '';
-        return resolve(res.body ?? '');
+        this.#dialog.remote.sdp = answer;
+        return resolve(answer);
       });
     });
   }
@@ -136,9 +138,11 @@ export class SrfDialogAdapter implements Dialog {
 
   #change(req: SrfRequest, res: SrfResponse): void {
     const headers = this.#contact();
+    const offer = ownText(req.body ?? '');
+    if (offer !== '') this.#dialog.remote.sdp = offer;
     const change: SessionChange = {
       ...requestOf(req),
-      offer: req.body || undefined,
+      offer: offer || undefined,
       accept: (sdp, answered) => {
         this.#pendingAck = answered;
         if (sdp !== undefined) this.#dialog.local.sdp = sdp;

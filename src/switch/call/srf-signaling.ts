@@ -1,3 +1,4 @@
+import { ownText } from '../../base/index.ts';
 import type { Flow } from '../../stores/index.ts';
 import {
   reasonHeader,
@@ -44,7 +45,11 @@ function failureOf(error: unknown): InviteFailure {
 function earlyDialog(res: SrfResponse): DialogId | undefined {
   const remoteTag = tagOf(res.get('To'));
   if (remoteTag === '') return undefined;
-  return { callId: res.get('Call-ID') ?? '', localTag: tagOf(res.get('From')), remoteTag };
+  return {
+    callId: ownText(res.get('Call-ID') ?? ''),
+    localTag: ownText(tagOf(res.get('From'))),
+    remoteTag: ownText(remoteTag),
+  };
 }
 
 const routeHeader = ({ path }: Route): Record<string, string> =>
@@ -151,22 +156,22 @@ export class SrfIncoming implements Incoming {
   readonly remoteTag: string;
   readonly receivedAt: string;
   readonly #srf: SrfClient;
-  readonly #req: SrfRequest;
-  readonly #res: SrfResponse;
+  /** Let go once it is answered: its headers are asked for before. */
+  #invite: { readonly req: SrfRequest; readonly res: SrfResponse } | undefined;
   #cancelled: { readonly reason: Reason | undefined } | undefined;
   #answered = false;
   #onCancel: ((reason: Reason | undefined) => void) | undefined;
 
   constructor(srf: SrfClient, req: SrfRequest, res: SrfResponse) {
     this.#srf = srf;
-    this.#req = req;
-    this.#res = res;
-    this.uri = req.uri;
-    this.body = req.body ?? '';
-    this.source = flowOf(req);
-    this.callId = req.get('Call-ID') ?? '';
-    this.remoteTag = tagOf(req.get('From'));
-    this.receivedAt = req.stackTime;
+    this.#invite = { req, res };
+    const source = flowOf(req);
+    this.uri = ownText(req.uri);
+    this.body = ownText(req.body ?? '');
+    this.source = { ...source, address: ownText(source.address) };
+    this.callId = ownText(req.get('Call-ID') ?? '');
+    this.remoteTag = ownText(tagOf(req.get('From')));
+    this.receivedAt = ownText(req.stackTime);
     req.on('cancel', (cancel) => {
       if (this.#answered) return;
       this.#cancelled = { reason: parseReason(cancel.get('Reason')) };
@@ -183,7 +188,7 @@ export class SrfIncoming implements Incoming {
   }
 
   get(header: string): string | undefined {
-    return this.#req.get(header);
+    return this.#invite?.req.get(header);
   }
 
   onCancel(action: (reason: Reason | undefined) => void): void {
@@ -192,36 +197,36 @@ export class SrfIncoming implements Incoming {
   }
 
   progress(status: number, options: ResponseOptions = {}): void {
-    if (this.#answered || this.cancelled) return;
+    const { req, res } = this.#invite ?? {};
+    if (this.#answered || this.cancelled || res === undefined) return;
     // RFC 3262 §3: who insists on reliable ringing gets it; the engine repeats it until its PRACK comes.
-    const reliable = /\b100rel\b/i.test(this.#req.get('Require') ?? '') ? { Require: '100rel' } : {};
-    this.#res.send(status, ...sendArguments({ ...options, headers: { ...options.headers, ...reliable } }));
+    const reliable = /\b100rel\b/i.test(req?.get('Require') ?? '') ? { Require: '100rel' } : {};
+    res.send(status, ...sendArguments({ ...options, headers: { ...options.headers, ...reliable } }));
   }
 
   accept(sdp: string, headers: Headers, acked?: (sdp: string | undefined) => void): Promise<Dialog> {
-    if (this.cancelled) return Promise.reject(new SipFailure(487, 'Request Terminated'));
+    const { req, res } = this.#invite ?? {};
+    if (this.cancelled || req === undefined || res === undefined)
+      return Promise.reject(new SipFailure(487, 'Request Terminated'));
     return new Promise((resolve, reject) => {
       let settled = false;
-      this.#srf.createUAS(
-        this.#req,
-        this.#res,
-        { localSdp: sdp, headers: { ...headers } },
-        (error, dialog) => {
-          if (settled) return;
-          settled = true;
-          this.#answered = true;
-          if (dialog === undefined) return reject(new SipFailure(487, String(error)));
-          if (acked !== undefined) onceAcked(dialog, acked);
-          resolve(new SrfDialogAdapter(dialog));
-        },
-      );
+      this.#srf.createUAS(req, res, { localSdp: sdp, headers: { ...headers } }, (error, dialog) => {
+        if (settled) return;
+        settled = true;
+        this.#answered = true;
+        if (dialog === undefined) return reject(new SipFailure(487, String(error)));
+        if (acked !== undefined) onceAcked(dialog, acked);
+        this.#invite = undefined;
+        dialog.local.sdp = sdp;
+        resolve(new SrfDialogAdapter(dialog));
+      });
     });
   }
 
   refuse(refusal: Refusal): void {
     if (this.#answered || this.cancelled) return;
     this.#answered = true;
-    this.#res.send(refusal.status, refusal.reason, { headers: { ...refusal.headers } });
+    this.#invite?.res.send(refusal.status, refusal.reason, { headers: { ...refusal.headers } });
   }
 }
 

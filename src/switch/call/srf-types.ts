@@ -19,6 +19,8 @@ export interface SrfRequest extends SrfMessage {
   readonly source: 'network' | 'application';
   /** When the stack received it: `HH:MM:SS.uuuuuu` by its clock. */
   readonly stackTime: string;
+  /** The connection to the engine. */
+  readonly socket: object;
   on(event: 'cancel', action: (cancel: SrfMessage) => void): void;
   on(event: 'update', action: (update: SrfRequest, res: SrfResponse) => void): void;
   on(event: 'response', action: (res: SrfResponse) => void): void;
@@ -36,11 +38,15 @@ export interface SrfResponse extends SrfMessage {
 export interface SrfDialog {
   readonly type: 'uac' | 'uas';
   /** The INVITE, and the answer to it. */
-  readonly req: SrfRequest | undefined;
-  readonly res: SrfResponse | undefined;
-  readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
-  readonly local: { sdp: string; readonly contact?: string };
-  readonly remote: { readonly uri: string; sdp: string };
+  req: SrfRequest | undefined;
+  res: SrfResponse | undefined;
+  sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
+  local: { sdp: string; readonly contact?: string };
+  remote: { readonly uri: string; sdp: string };
+  /** By what the engine knows it: of `res`. */
+  readonly id: string;
+  /** Who keeps it, by its id. */
+  readonly srf: { addDialog(dialog: SrfDialog): void; removeDialog(dialog: SrfDialog): void };
   readonly connected: boolean;
   on(event: 'destroy', action: (bye: SrfRequest, reason?: string) => void): void;
   on(event: 'ack', action: (ack: SrfRequest) => void): void;
