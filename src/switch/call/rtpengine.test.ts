@@ -10,6 +10,11 @@ class Engine {
   readonly asked: string[] = [];
   /** Nothing is answered while it is set. */
   mute = false;
+  /** Deletions are done but not answered before it resolves. */
+  deleted = Promise.resolve();
+  pings = 0;
+  /** Whether a call is over when a device is taken out of it. */
+  endsWithDevice = true;
   readonly #server: NgServer;
 
   constructor() {
@@ -29,12 +34,16 @@ class Engine {
     if (this.mute) return new Promise(() => undefined);
     const command = ngText(request, 'command') ?? '';
     const callId = ngText(request, 'call-id') ?? '';
-    if (command === 'ping') return { result: 'pong' };
+    if (command === 'ping') {
+      this.pings += 1;
+      return { result: 'pong' };
+    }
     this.asked.push(`${command} ${callId}`);
     if (command === 'offer') this.calls.add(callId);
     else if (!this.calls.has(callId)) return { result: 'error', 'error-reason': 'Unknown call-id' };
-    if (command === 'delete') this.calls.delete(callId);
-    return { result: 'ok', sdp: 'v=0' };
+    if (command !== 'delete') return { result: 'ok', sdp: 'v=0' };
+    if (this.endsWithDevice || request['from-tag'] === undefined) this.calls.delete(callId);
+    return this.deleted.then(() => ({ result: 'ok' }));
   }
 }
 
@@ -108,6 +117,47 @@ describe('several media engines behind one', () => {
     assert.deepEqual(lost, ['2']);
     assert.ok(engine.calls.has('1'));
     await media.command('query', { 'call-id': '1' });
+  });
+
+  it('a call that is just being deleted is not lost, however late its node says so', async () => {
+    begin(1, 100);
+    for (const id of ['1', '2']) await offer(id);
+    const [engine] = engines as [Engine];
+    let answerNow = () => undefined as void;
+    engine.deleted = new Promise((resolve) => (answerNow = resolve));
+    const deletion = media.command('delete', { 'call-id': '1' });
+    await until(() => !engine.calls.has('1'));
+    const { pings } = engine;
+    await until(() => engine.pings > pings + 3);
+    answerNow();
+    await deletion;
+    assert.deepEqual(lost, []);
+  });
+
+  it('a call that ended with its last device is not lost, but is again once it has media', async () => {
+    begin(1, 100);
+    await offer('1');
+    const [engine] = engines as [Engine];
+    await media.command('delete', { 'call-id': '1', 'from-tag': 'a', 'via-branch': 'b' });
+    assert.equal(engine.calls.size, 0);
+    const { pings } = engine;
+    await until(() => engine.pings > pings + 3);
+    assert.deepEqual(lost, []);
+    await offer('1');
+    engine.calls.clear();
+    await until(() => lost.length === 1);
+  });
+
+  it('a call is lost although a device was taken out of it before', async () => {
+    begin(1, 100);
+    await offer('1');
+    const [engine] = engines as [Engine];
+    engine.endsWithDevice = false;
+    await media.command('delete', { 'call-id': '1', 'from-tag': 'a' });
+    const asked = () => engine.asked.filter((one) => one === 'query 1').length;
+    await until(() => asked() > 1);
+    engine.calls.clear();
+    await until(() => lost.length === 1);
   });
 
   it('a call that is being set up when its node dies begins on another', async () => {

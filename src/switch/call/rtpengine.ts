@@ -73,6 +73,12 @@ class Rtpengine implements MediaEngine {
   readonly #pinged = new Set<Member>();
   /** Calls whose first offer has no answer yet. */
   readonly #beginning = new Set<string>();
+  /** Calls whose end is on its way. */
+  readonly #ending = new Set<string>();
+  /** Calls that a device was taken out of, which may have been all that they had. */
+  readonly #thinned = new Set<string>();
+  /** Calls that are being asked about, and whether anything was asked of them meanwhile. */
+  readonly #asked = new Map<string, boolean>();
   #tellLost: (callId: string) => void = () => undefined;
   #closed = false;
   #nextPing: Timer | undefined;
@@ -108,7 +114,9 @@ class Rtpengine implements MediaEngine {
     const callId = fields['call-id'];
     if (typeof callId !== 'string') return this.#on(this.#choose(), name, fields);
     const placed = this.#pool.of(callId);
+    if (this.#asked.has(callId)) this.#asked.set(callId, true);
     if (name === 'delete' && fields['from-tag'] === undefined) return this.#end(callId, placed, fields);
+    if (name === 'delete' && placed !== undefined) return this.#thin(callId, placed, fields);
     if (placed === undefined && name === 'offer') return this.#begin(callId, fields);
     return this.#on(placed ?? this.#choose(), name, fields);
   }
@@ -150,7 +158,7 @@ class Rtpengine implements MediaEngine {
     try {
       return await this.#on(member, 'offer', fields);
     } catch (error) {
-      this.#pool.forget(callId);
+      this.#forget(callId);
       throw error;
     }
   }
@@ -160,11 +168,26 @@ class Rtpengine implements MediaEngine {
     placed: Member | undefined,
     fields: Readonly<Record<string, unknown>>,
   ): Promise<NgReply> {
+    this.#ending.add(callId);
     try {
       return await (placed === undefined ? this.#everywhere(fields) : this.#on(placed, 'delete', fields));
     } finally {
-      this.#pool.forget(callId);
+      this.#ending.delete(callId);
+      this.#forget(callId);
     }
+  }
+
+  #forget(callId: string): void {
+    this.#thinned.delete(callId);
+    this.#pool.forget(callId);
+  }
+
+  /** A device leaves; without it there may be no call any more, which is nothing lost. */
+  async #thin(callId: string, member: Member, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    this.#thinned.add(callId);
+    const reply = await this.#on(member, 'delete', fields);
+    void this.#has(member, callId);
+    return reply;
   }
 
   /** The end of a call of an earlier process, whichever node has it. */
@@ -180,6 +203,7 @@ class Rtpengine implements MediaEngine {
     const reply = await this.#twice(member, name, fields);
     if (reply.result === 'error' || reply.result === 'load limit')
       throw new MediaFailure(ngText(reply as NgDictionary, 'error-reason') ?? reply.result);
+    if (name === 'offer') this.#thinned.delete(String(fields['call-id']));
     return reply;
   }
 
@@ -226,21 +250,33 @@ class Rtpengine implements MediaEngine {
   /** A node that was started again answers, and knows nothing: one of its calls shows that for all of them. */
   async #inspect(member: Member): Promise<void> {
     const [callId] = member.calls;
-    if (callId === undefined || this.#beginning.has(callId) || (await this.#has(member, callId))) return;
+    if (callId === undefined || (await this.#has(member, callId))) return;
     const lost: string[] = [];
+    // As they are now: each that is asked about goes to the end of the queue.
     const all = [...member.calls];
-    for (const each of all)
-      if (!this.#beginning.has(each) && !(await this.#has(member, each))) lost.push(each);
-    this.#lose(member, lost, 'a media engine has no media of calls that were with it');
+    for (const each of all) if (!(await this.#has(member, each))) lost.push(each);
+    if (lost.length > 0) this.#lose(member, lost, 'a media engine has no media of calls that were with it');
   }
 
+  /** False where the node has no media of a call that should have some. */
   async #has(member: Member, callId: string): Promise<boolean> {
+    const isChanging = () => this.#beginning.has(callId) || this.#ending.has(callId);
+    if (isChanging() || this.#asked.has(callId)) return true;
+    this.#asked.set(callId, false);
     const question = { 'call-id': callId, 'from-tag': nobody };
     const reply = await member.node.ng.request('query', question).catch(() => undefined);
+    const wasMeddledWith = this.#asked.get(callId) === true;
+    this.#asked.delete(callId);
     if (this.#pool.of(callId) !== member) return true;
     // To the end of the queue.
     this.#pool.put(callId, member);
-    return reply === undefined || ngText(reply, 'error-reason') !== 'Unknown call-id';
+    // What was true when it was asked may not be any more.
+    if (wasMeddledWith || isChanging() || reply === undefined) return true;
+    if (ngText(reply, 'error-reason') !== 'Unknown call-id') {
+      this.#thinned.delete(callId);
+      return true;
+    }
+    return this.#thinned.has(callId);
   }
 
   #gone(member: Member): void {
@@ -254,7 +290,7 @@ class Rtpengine implements MediaEngine {
   #lose(member: Member, calls: readonly string[], what: string): void {
     if (this.#closed) return;
     this.#options.log.error({ ...nameOf(member), calls: calls.length }, what);
-    for (const callId of calls) this.#pool.forget(callId);
+    for (const callId of calls) this.#forget(callId);
     // One that only begins begins elsewhere.
     for (const callId of calls) if (!this.#beginning.has(callId)) this.#tellLost(callId);
   }
