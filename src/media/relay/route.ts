@@ -217,12 +217,20 @@ function mapPayloadType(source: Stream, sink: Stream, payloadType: number): numb
   if (codec === undefined) return sink.codecs.some((c) => c.payloadType === payloadType) ? payloadType : DROP;
   if (isTelephoneEvent(codec)) return mapEvent(source, sink, codec);
   const same = taken(sink).find((c) => sameCodec(c, codec));
-  const asItIs = same?.payloadType ?? DROP;
-  if (!sink.codecs.some(isTranscodable)) return asItIs;
-  if (isComfortNoise(codec)) return same === undefined || renumbers(source, sink) ? NOISE : asItIs;
-  if (!isTranscodable(codec)) return asItIs;
+  return soundsAnew(source, sink, { codec, same }) ?? same?.payloadType ?? DROP;
+}
+
+/** How sound or silence that cannot be passed on as it is gets there; undefined where it can, or cannot at all. */
+function soundsAnew(
+  source: Stream,
+  sink: Stream,
+  { codec, same }: { readonly codec: SdpCodec; readonly same: SdpCodec | undefined },
+): number | undefined {
+  if (!sink.codecs.some(isTranscodable)) return undefined;
+  if (isComfortNoise(codec)) return same === undefined || renumbers(source, sink) ? NOISE : undefined;
+  if (!isTranscodable(codec)) return undefined;
   const remade = same === undefined || reframes(source, sink) || noiseMade(source, sink, same) !== undefined;
-  return remade ? TRANSCODE : asItIs;
+  return remade ? TRANSCODE : undefined;
 }
 
 /** Milliseconds, where a command wants packets of a length of their own. */
