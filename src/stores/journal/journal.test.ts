@@ -311,6 +311,43 @@ describe('journal', () => {
     );
   });
 
+  it('forcing a file onto the disk that is replaced meanwhile is no failure', async () => {
+    let force: () => void = () => undefined;
+    const forced = new Promise<void>((done) => (force = done));
+    const settling: Promise<unknown>[] = [];
+    const create = async (file: string): Promise<Appended> => {
+      const handle = await open(file, 'ax');
+      const first = settling.length === 0;
+      return {
+        appendFile: (data) => handle.appendFile(data),
+        datasync: () => handle.datasync(),
+        stat: () => {
+          const done = first ? forced.then(() => handle.stat()) : handle.stat();
+          settling.push(done.catch(() => undefined));
+          return done;
+        },
+        close: () => handle.close(),
+      };
+    };
+    const journal = start({ create, longest: 10 });
+    journal.put('a', 0);
+    await journal.written();
+    await settled();
+    clock.advance(1000);
+    await until('it is being forced', () => settling.length === 1);
+    for (let i = 1; i < 20; i++) {
+      journal.put('a', i);
+      await journal.written();
+    }
+    await settled();
+    force();
+    force();
+    await settling[0];
+    await journal.close();
+    assert.deepEqual(loud(), []);
+    assert.deepEqual(knownTo(start()), { a: 19 });
+  });
+
   it('a folder that is gone is told, and tried again when it closes', async () => {
     const journal = start();
     await journal.written();

@@ -216,7 +216,7 @@ export class Journal<T> {
     const finished = current.copying !== undefined && this.#copy(current.copying, lines);
     if (lines.length > 0) await current.file.appendFile(lines.join(''));
     for (const done of this.#waiters.splice(0, waiters)) done();
-    if (finished) this.#settling = this.#whole(current).catch((error: unknown) => this.#failed(error));
+    if (finished) this.#settle(current, this.#whole(current));
     if (lines.length > 0 && !this.#closing) this.#sync ??= clock.after(syncMs, () => this.#force());
   }
 
@@ -271,8 +271,14 @@ export class Journal<T> {
 
   #force(): void {
     this.#sync = undefined;
-    if (this.#current !== undefined)
-      this.#settling = forced(this.#current.file).catch((error: unknown) => this.#failed(error));
+    if (this.#current !== undefined) this.#settle(this.#current, forced(this.#current.file));
+  }
+
+  /** What fails on a file that has been replaced meanwhile and closed is made up for by the one after it. */
+  #settle(current: Current, work: Promise<void>): void {
+    this.#settling = work.catch((error: unknown) =>
+      this.#current === current ? this.#failed(error) : undefined,
+    );
   }
 
   /** Everything is written anew, later. */
