@@ -18,6 +18,8 @@ export type Flags = {
   readonly label: string | undefined;
   readonly viaBranch: string | undefined;
   readonly recordCall: boolean | undefined;
+  /** Whether what is sent before the answer is passed on. */
+  readonly earlyMedia: boolean;
 };
 
 /** Spaces and hyphens are the same in flags. */
@@ -60,6 +62,7 @@ export function parseFlags(request: NgDictionary): Flags {
     label: ngText(request, 'label'),
     viaBranch: ngText(request, 'via-branch'),
     recordCall: recordCall(ngText(request, 'record-call') ?? ngText(request, 'record call'), set),
+    earlyMedia: !['no', 'off'].includes(ngText(request, 'early-media') ?? ''),
   };
 }
 

@@ -50,6 +50,7 @@ function carryOut(
   }
   const text = passOn(relay, [from, to], sdp, { flags, role: 'offer', family: flags.family ?? family });
   call.refresh(from);
+  if (flags.earlyMedia && to.description === undefined) call.expect(from, to);
   if (flags.recordCall === true) startRecording(relay, call);
   return text;
 }

@@ -105,6 +105,21 @@ export class Call {
     }
   }
 
+  /**
+   * An offer is on its way to `to`: what it sends before its answer is heard by `from` unless that hears somebody already,
+   * and the other way round as soon as it has sent something.
+   */
+  expect(from: Party, to: Party): void {
+    for (let i = 0; i < Math.min(from.streams.length, to.streams.length); i++) {
+      const [here, there] = [from.stream(i), to.stream(i)];
+      there.rtp.early = true;
+      there.rtcp.early = true;
+      here.feedEarly(there);
+      there.feedEarly(here);
+      there.refresh();
+    }
+  }
+
   /** Removes a party; the others go on. */
   remove(party: Party): void {
     this.parties = this.parties.filter((p) => p !== party);

@@ -25,6 +25,8 @@ export class Latch {
   #since = 0;
   /** Packets turned away because they came from elsewhere. */
   refused = 0;
+  /** Whether a source is taken before anything was signalled; what is signalled then begins anew. */
+  early = false;
 
   get latched(): boolean {
     return this.#rank !== NONE;
@@ -45,15 +47,19 @@ export class Latch {
     this.port = endpoint.port;
   }
 
-  /** Whether a packet from this source belongs to the stream. Nothing does before an endpoint was signalled. */
+  /** Whether a packet from this source belongs to the stream. None does before an endpoint was signalled, but `early`. */
   accepts(address: string, port: number, now: number): boolean {
     if (this.#rank !== NONE && port === this.port && address === this.address) return true;
     return this.#consider(address, port, now);
   }
 
+  get #earlyRank(): number {
+    return this.early ? ANY : NONE;
+  }
+
   #consider(address: string, port: number, now: number): boolean {
     const wanted = this.#advertised;
-    const rank = wanted === undefined ? NONE : rankOf(wanted, address, port);
+    const rank = wanted === undefined ? this.#earlyRank : rankOf(wanted, address, port);
     const learning = this.#rank === NONE || now - this.#since < LEARNING_MS;
     if (!learning || rank <= this.#rank) {
       this.refused++;

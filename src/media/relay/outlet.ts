@@ -144,7 +144,7 @@ export class Outlet {
 
   /** Make-before-break: the first packet of the next source ends the one before it. */
   #turnTo(route: Route): boolean {
-    if (this.next !== route) return false;
+    if (this.next !== route && !this.#hearsEarly(route)) return false;
     const before = this.current;
     this.current = route;
     this.next = undefined;
@@ -152,6 +152,12 @@ export class Outlet {
     if (before !== undefined) this.stream.leave(before.source);
     this.stream.party.call.turned(this.stream, route.source, before?.source);
     return true;
+  }
+
+  /** Who answers soon is heard before the answer where nobody else is, and hears where its address is known. */
+  #hearsEarly(route: Route): boolean {
+    const isFree = this.current === undefined && this.next === undefined;
+    return isFree && route.kind === 'early' && this.stream.rtp.address !== undefined;
   }
 
   /** Lets a performance be heard in place of the source; one that is going on is taken away. */

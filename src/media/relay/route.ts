@@ -32,8 +32,8 @@ const DEFAULT_PACKET_MS = 20;
 const KEY_VOLUME = 10;
 const LONGEST_KEY_MS = 10_000;
 
-/** Why a route exists: the two sides of a dialog, or a listener who only subscribed. */
-export type RouteKind = 'dialog' | 'subscription';
+/** Why a route exists: the two sides of a dialog, one that has no answer yet, or a listener who only subscribed. */
+export type RouteKind = 'dialog' | 'early' | 'subscription';
 
 /** The way from one stream to another: whether it is open, and what becomes of each payload type on it. */
 export class Route {

@@ -151,7 +151,7 @@ export class Stream {
       this.routes = [...this.routes, route];
     } else {
       // One way between two streams, or each packet would arrive twice; a dialog is more than a subscription.
-      if (kind === 'dialog') route.kind = kind;
+      if (kind === 'dialog' || route.kind === 'early') route.kind = kind;
       route.refresh();
     }
     if (!this.awaited && kind === 'dialog') {
@@ -160,6 +160,12 @@ export class Stream {
       this.connectedAt = clock.now();
     }
     sink.outlet.next = sink.outlet.current === route ? undefined : route;
+  }
+
+  /** Lets this stream be heard by `sink` before there is an answer, for as long as `sink` hears nobody else. */
+  feedEarly(sink: Stream): void {
+    if (!this.routes.some((r) => r.sink === sink))
+      this.routes = [...this.routes, new Route(this, sink, 'early')];
   }
 
   /** Takes a route away. */
@@ -173,7 +179,7 @@ export class Stream {
 
   /** What `source` sends is no longer heard here, and it no longer hears this side unless it only listened anyway. */
   leave(source: Stream): void {
-    const ends = (route: Route, sink: Stream) => route.sink === sink && route.kind === 'dialog';
+    const ends = (route: Route, sink: Stream) => route.sink === sink && route.kind !== 'subscription';
     for (const route of source.routes) if (ends(route, this)) source.unfeed(route);
     for (const route of this.routes) if (ends(route, source)) this.unfeed(route);
   }

@@ -54,6 +54,8 @@ export class MediaSession {
     const told = await this.#sdp('offer', {
       ...common,
       ...offering(from, way),
+      // Who is heard before the answer is for the switch to say, which then tells the engine the answer.
+      'early-media': 'no',
       'from-tag': from.tag,
       'via-branch': branch,
       sdp: from.sdp,
