@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import Srf from 'drachtio-srf';
 import { createSocket } from 'node:dgram';
 import {
@@ -7,7 +8,7 @@ import {
   type Logger,
 } from '../src/base/index.ts';
 import { startSignalingEngine, type EngineSettings, type SignalingEngine } from '../src/drachtio/index.ts';
-import { startMediaEngine } from '../src/media/index.ts';
+import { RtpInlets, startMediaEngine } from '../src/media/index.ts';
 import {
   MemoryBindingStore,
   MemoryColdRouteStore,
@@ -24,6 +25,7 @@ import {
   type MediaEngine,
   type MediaNode,
   type Switch,
+  type SwitchParts,
   type SwitchSettings,
 } from '../src/switch/index.ts';
 import {
@@ -76,6 +78,8 @@ export type ProductOptions = {
   readonly media?: (dtmfPort: number) => Promise<StartedMedia>;
   /** Kept by the test, so that a second product can start with what the first one knew. */
   readonly coldRoutes?: ColdRouteStore;
+  /** Where messages are kept; without, there are no mailboxes. */
+  readonly mailboxes?: SwitchParts['mailboxes'];
   readonly log?: Logger;
 };
 
@@ -132,9 +136,13 @@ export class Product {
     const parts = await registrar(srf, options.seed ?? twoUsers, log);
     const coldRoutes = options.coldRoutes ?? new MemoryColdRouteStore();
     const routing = new MemoryRoutingStore(parts.directory);
+    const inlets = new RtpInlets({ address: '127.0.0.1', clock });
+    const { mailboxes } = options;
     const product = createSwitch({
       srf,
       media,
+      inlets,
+      ...(mailboxes === undefined ? {} : { mailboxes }),
       ...parts,
       coldRoutes,
       routing,
@@ -145,6 +153,7 @@ export class Product {
     });
     dtmf.receive = (datagram) => product.dtmfLog(datagram);
     const close = [
+      () => assert.equal(inlets.size, 0, 'no leg that ended here is left'),
       () => parts.bindings.close(),
       () => srf.disconnect(),
       () => signaling.close(),

@@ -21,6 +21,13 @@ export type Config = {
     /** `host`, or `host:port`. */
     readonly hosts: readonly string[];
   };
+  readonly voicemail: {
+    readonly greeting: string;
+    readonly maxSeconds: number;
+    readonly silenceSeconds: number;
+    readonly leastSeconds: number;
+    readonly messages: number;
+  };
   readonly registrar: RegistrarConfig;
   readonly limits: LimitsConfig;
   /** `days` 0 keeps them for ever. */

@@ -9,6 +9,7 @@ import { deviceRoutes } from './routes/devices.ts';
 import { eventRoutes } from './routes/events.ts';
 import { explainRoutes } from './routes/explain.ts';
 import { auditRoutes, recordRoutes } from './routes/records.ts';
+import { mailboxRoutes } from './routes/mailboxes.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { profileRoutes } from './routes/profiles.ts';
 import { reportRoutes } from './routes/reports.ts';
@@ -65,6 +66,7 @@ export function api(server: FastifyInstance, parts: ApiParts & AuthenticationPar
   explainRoutes(server, parts);
   recordRoutes(server, parts);
   auditRoutes(server, parts);
+  mailboxRoutes(server, parts);
   reportRoutes(server, parts);
   eventRoutes(server, parts);
   backupRoutes(server, parts);

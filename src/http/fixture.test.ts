@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { silentLogger, systemRandom } from '../base/index.ts';
-import { MemoryAuditStore, MemoryRecordStore } from '../stores/index.ts';
+import { MemoryAuditStore, MemoryMailboxStore, MemoryRecordStore } from '../stores/index.ts';
 import { hashPin } from '../switch/directory/index.ts';
 import { World, domain } from '../switch/testing/world.ts';
 import { VirtualClock } from '../testing/index.ts';
@@ -11,6 +14,7 @@ const supervisorToken = 'the-right-token-of-a-supervisor';
 
 /** The API over real HTTP, in front of a switch on virtual time. Users 100 and 200 have the PINs 1000 and 2000. */
 export class ApiWorld {
+  readonly mailboxes: { readonly store: MemoryMailboxStore; readonly folder: string };
   readonly clock: VirtualClock;
   readonly world: World;
   readonly records: MemoryRecordStore;
@@ -23,8 +27,12 @@ export class ApiWorld {
   readonly state: { health: Health };
 
   private constructor(
-    parts: Pick<ApiWorld, 'clock' | 'world' | 'metrics' | 'server' | 'records' | 'audit' | 'state'>,
+    parts: Pick<
+      ApiWorld,
+      'mailboxes' | 'clock' | 'world' | 'metrics' | 'server' | 'records' | 'audit' | 'state'
+    >,
   ) {
+    this.mailboxes = parts.mailboxes;
     this.clock = parts.clock;
     this.world = parts.world;
     this.records = parts.records;
@@ -40,7 +48,8 @@ export class ApiWorld {
 
   static async start(limits: Partial<HttpLimits> = {}, port = 0): Promise<ApiWorld> {
     const clock = new VirtualClock();
-    const world = await World.create(clock);
+    const mailboxes = { store: new MemoryMailboxStore(), folder: mkdtempSync(join(tmpdir(), 'mailboxes-')) };
+    const world = await World.create(clock, {}, undefined, { mailboxes });
     world.engine.heard.add('*');
     for (const user of world.directory.users(domain))
       await world.directory.putUser({ ...user, pin: hashPin(`${user.extension}0`, systemRandom) });
@@ -83,7 +92,7 @@ export class ApiWorld {
       random: systemRandom,
       logger: silentLogger,
     });
-    return new ApiWorld({ clock, world, metrics, server, records, audit, state });
+    return new ApiWorld({ mailboxes, clock, world, metrics, server, records, audit, state });
   }
 
   async close(): Promise<void> {
@@ -91,5 +100,6 @@ export class ApiWorld {
     this.metrics.close();
     for (const call of this.world.core.calls.all()) call.end('switch', { cause: 200, text: 'test over' });
     this.world.close();
+    rmSync(this.mailboxes.folder, { recursive: true });
   }
 }

@@ -65,6 +65,7 @@ const legProperties = {
   user: text,
   device: text,
   trunk: text,
+  terminal: { type: 'string', description: 'It ends in the switch itself: `mailbox`' },
   number: { type: 'string', description: 'The outside number that was rung' },
   forwarded: {
     type: 'string',
@@ -156,6 +157,28 @@ const record = {
       },
     },
     recording: { type: 'string', description: "The recording's file" },
+  },
+} as const;
+
+const mailbox = {
+  type: 'object',
+  properties: {
+    extension,
+    all: { type: 'integer', description: 'Messages' },
+    unheard: { type: 'integer', description: 'Of them, those that nobody has heard' },
+  },
+} as const;
+
+const message = {
+  type: 'object',
+  properties: {
+    id: text,
+    at: time,
+    seconds: { type: 'number' },
+    from: { type: 'string', description: 'Who called, unless that was withheld' },
+    name: text,
+    call: { type: 'string', description: 'The id of the call and of its record' },
+    heard: flag,
   },
 } as const;
 
@@ -264,6 +287,8 @@ export const components: Readonly<Record<string, object>> = {
   ColdRoute: coldRoute,
   Session: session,
   AuditEntry: audit,
+  Mailbox: mailbox,
+  Message: message,
   ...ruleComponents,
   ...trunkComponents,
   Problem: problemSchema,

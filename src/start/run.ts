@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createLogger, systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
 import { phoneSettings } from '../cli/index.ts';
 import { adminToken, demoUsers, openDataFolder, splitHostPort, type Config } from '../config/index.ts';
@@ -148,6 +149,7 @@ export async function run(config: Config): Promise<Running> {
     srf,
     media,
     inlets,
+    mailboxes: { store: stores.mailboxes, folder: join(folder.path, 'mailboxes') },
     directory,
     bindings: registrar.bindings,
     coldRoutes,

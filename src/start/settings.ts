@@ -24,7 +24,7 @@ export function seedOf(config: Config, demo?: readonly UserConfig[]): DirectoryS
 
 /** The switch's part of the configuration. */
 export function switchSettings(settings: Settings): SwitchSettings {
-  const { domain, ring, emergencyNumbers, features, routing, limits } = settings;
+  const { domain, ring, emergencyNumbers, features, routing, voicemail, limits } = settings;
   const { callsPerSecond, callBurst, calls, callsPerUser } = limits;
   return {
     domain,
@@ -32,6 +32,7 @@ export function switchSettings(settings: Settings): SwitchSettings {
     emergencyNumbers,
     features,
     routing,
+    voicemail,
     limits: { callsPerSecond, callBurst, calls, callsPerUser },
   };
 }

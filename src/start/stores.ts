@@ -6,9 +6,11 @@ import {
   formerColdRoutes,
   openDatabase,
   openKept,
+  SqlMailboxStore,
   StoreHealth,
   type Database,
   type KeptStores,
+  type MailboxStore,
 } from '../stores/index.ts';
 import type { DirectorySeed } from '../switch/directory/index.ts';
 import type { Opened } from './closing.ts';
@@ -19,6 +21,7 @@ import { openRecords, type Records } from './records.ts';
 /** Everything that is kept for good, open. */
 export type Stores = Pick<KeptStores, 'directory' | 'routing' | 'coldRoutes'> & {
   readonly records: Records;
+  readonly mailboxes: MailboxStore;
   readonly health: StoreHealth;
   /** The database's file; undefined where it is a server. */
   readonly file: string | undefined;
@@ -111,7 +114,8 @@ export async function openStores(
   const { keepAudit } = records;
   await at('directory', () => layOver(seed, { stores, keepAudit, clock, random, log }));
   const { directory, routing, coldRoutes } = stores;
-  return { directory, routing, coldRoutes, records, health, file };
+  const mailboxes = health.guard(new SqlMailboxStore(database));
+  return { directory, routing, coldRoutes, records, mailboxes, health, file };
 }
 
 /** Cold routes of a version that kept them in a file of their own. */

@@ -23,6 +23,8 @@ export type RecordedLeg = {
   readonly user?: string;
   readonly device?: string;
   readonly trunk?: string;
+  /** It ended in the switch itself: `mailbox`. */
+  readonly terminal?: string;
   /** The outside number that was rung. */
   readonly number?: string;
   /** A rule forwarded the call there; outside is what costs. */

@@ -1,6 +1,15 @@
 import type Srf from 'drachtio-srf';
 import type { Clock, Emitter, Logger, Random } from '../base/index.ts';
-import type { BindingStore, ColdRouteStore, DirectoryStore, RoutingStore } from '../stores/index.ts';
+import type { Readable } from 'node:stream';
+import type {
+  BindingStore,
+  ColdRouteStore,
+  DirectoryStore,
+  MailboxStore,
+  MessageQuery,
+  RoutingStore,
+  VoiceMessage,
+} from '../stores/index.ts';
 import type { CallEvents, CallView } from './call/call-view.ts';
 import type { DialogFacts } from './call/dialog-facts.ts';
 import type { MediaEngine } from './call/media-engine.ts';
@@ -38,6 +47,8 @@ export type SwitchParts = {
   readonly lookUps?: LookUps;
   /** Where the sound of legs arrives that end here; without, none can. */
   readonly inlets?: AudioInlets;
+  /** Where messages are kept, and the folder of their sound; without, there are no mailboxes. */
+  readonly mailboxes?: { readonly store: MailboxStore; readonly folder: string };
   readonly authenticator: Authenticator;
   readonly settings: SwitchSettings;
   /** Looks up the names of carriers; without it, only addresses are known. */
@@ -74,10 +85,40 @@ export interface ColdRoutes {
   set(extension: string, device: string | undefined, asker: Asker): Promise<ColdRouteOutcome>;
 }
 
+type Message = { readonly message: VoiceMessage };
+type Messages = {
+  readonly items: readonly VoiceMessage[];
+  readonly next?: string;
+};
+
+/** `mailboxes/{ext}`: of any user for an administrator, the own one for a user; 404 for all others. */
+export interface Mailboxes {
+  summary(
+    extension: string,
+    asker: Asker,
+  ): Promise<Outcome<{ readonly all: number; readonly unheard: number }>>;
+  list(
+    extension: string,
+    query: Omit<MessageQuery, 'userId'>,
+    asker: Asker,
+  ): Promise<Outcome<{ readonly page: Messages }>>;
+  get(extension: string, id: string, asker: Asker): Promise<Outcome<Message>>;
+  /** Its WAV file as it is read, with its octets. Whoever gets it reads it, or destroys it. */
+  sound(
+    extension: string,
+    id: string,
+    asker: Asker,
+  ): Promise<Outcome<Message & { readonly size: number; readonly stream: Readable }>>;
+  mark(extension: string, id: string, heard: boolean, asker: Asker): Promise<Outcome<Message>>;
+  /** The message and its sound. */
+  remove(extension: string, id: string, asker: Asker): Promise<Outcome<object>>;
+}
+
 export interface Switch {
   readonly events: Emitter<CallEvents>;
   readonly trunks: TrunkStates;
   readonly coldRoutes: ColdRoutes;
+  readonly mailboxes: Mailboxes;
   /** What rules come to, and what the policy says of them. */
   readonly rules: CallRouting;
   /** How many calls live, of all domains; counted, not listed. */

@@ -64,7 +64,7 @@ export class SqlMailboxStore implements MailboxStore {
       .where('user_id', '=', userId)
       .groupBy('heard')
       .execute();
-    const unheard = Number(rows.find((row) => Number(row.heard) === 0)?.count ?? 0);
+    const unheard = Number(rows.find((row) => row.heard === 0)?.count ?? 0);
     return { all: rows.reduce((sum, row) => sum + Number(row.count), 0), unheard };
   }
 

@@ -18,7 +18,7 @@ const lab = async (busy = 1): Promise<Lab & { readonly overload: Overload }> => 
   const clock = new VirtualClock();
   const overload = new Overload({ clock, busy: () => busy });
   const limits = { callsPerSecond: 1e6, callBurst: 1e6, calls: 1e6, callsPerUser: 1e6 };
-  const world = await World.create(clock, { limits }, new FakeEngine(), overload);
+  const world = await World.create(clock, { limits }, new FakeEngine(), { overload });
   const because: string[] = [];
   world.core.events.on('refused', (event: CallEvents['refused']) => because.push(event.because));
   return { world, clock, because, overload };

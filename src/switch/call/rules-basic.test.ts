@@ -233,7 +233,7 @@ describe('rules in calls: each kind that there is (S2-47)', () => {
     assert.deepEqual(office.sent.slice(3), ['2001', '2002', '2003']);
     await office.pass(10);
     assert.deepEqual(office.sent.slice(6), ['3001']);
-    assert.match(office.decisions(), /mailbox of 100: there is none yet; instead 300/);
+    assert.match(office.decisions(), /mailbox of 100: there is none here; instead 300/);
     office.at('3001').answer();
     await settle();
     assert.equal(caller.final?.status, 200);
@@ -267,7 +267,7 @@ describe('rules in calls: each kind that there is (S2-47)', () => {
     office.world.core.events.on('ended', (view) => ended.push(...view.decisions));
     await office.rules('100', [rule([], { kind: 'mailbox', of: 'own' })]);
     assert.equal((await office.customer()).final?.status, 486);
-    assert.match(ended.join('\n'), /there is none yet; instead busy/);
+    assert.match(ended.join('\n'), /there is none here; instead busy/);
     assert.deepEqual(office.sent, []);
   });
 

@@ -1,6 +1,7 @@
-import type { RingResult, RoutingOwner } from '../../stores/index.ts';
+import type { RingResult, RoutingOwner, User } from '../../stores/index.ts';
 import { behind, isRefusal, type Place, type RingPlan } from '../routing/plan.ts';
 import type { Looked, WalkStep } from '../routing/walk.ts';
+import type { Voicemail } from '../voicemail/voicemail.ts';
 import { announce } from './announcement.ts';
 import type { Call } from './call.ts';
 import { historyOf, type Hop } from './diversion.ts';
@@ -12,7 +13,11 @@ import { PlaceRinging, type PlaceRingingParts } from './place-ringing.ts';
 import { Rounds, type RoundsParts } from './rounds.ts';
 import type { Incoming, InviteFailure, Refusal } from './signaling.ts';
 
-export type SearchParts = RoundsParts & PlaceRingingParts;
+export type SearchParts = RoundsParts &
+  PlaceRingingParts & {
+    /** Mailboxes of our own; absent where there are none. */
+    readonly voicemail?: Pick<Voicemail, 'take'> | undefined;
+  };
 
 /** A call that looks for somebody to answer it. */
 export type Seeking = {
@@ -159,20 +164,36 @@ export class Search {
   }
 
   /**
-   * There are no mailboxes yet: the call goes to what the configuration names instead. If that is a mailbox system of its
-   * own, it knows by Diversion whose mailbox is meant, as such systems do.
+   * One of our own, unless the configuration names another instead. If that is a mailbox system of its own, it knows by
+   * Diversion whose mailbox is meant, as such systems do.
    */
   async #mailbox({ of }: ActionOf<'mailbox'>, manner: Manner): Promise<Came> {
     const { mailboxFallback } = this.#parts.settings.routing;
     const whose = typeof of === 'object' ? of.extension : of === 'target' ? this.#forwardedTo : undefined;
     const named = whose ?? (manner.by === undefined ? '' : this.#parts.rules.nameOf(manner.by));
-    this.#call.decide({ text: `mailbox of ${named}: there is none yet; instead ${mailboxFallback}` });
+    const user = this.#parts.directory.user(this.#call.domain, named);
+    if (mailboxFallback === 'busy' && this.#parts.voicemail !== undefined && user !== undefined)
+      return this.#ownMailbox(this.#parts.voicemail, user);
+    this.#call.decide({ text: `mailbox of ${named}: there is none here; instead ${mailboxFallback}` });
     if (mailboxFallback === 'busy') return { kind: 'told', refusal: refusalOf('busy') };
     const hop: Hop = { number: named, domain: this.#call.domain, result: manner.hops.at(-1)?.result };
     const meant = whose === undefined ? manner : { ...manner, hops: [...manner.hops, hop] };
     const came = await this.#visit(this.#ringing.placeOf(mailboxFallback, meant), meant);
     // The end of the way, whatever it comes to.
     return came.kind === 'lost' ? { kind: 'told', refusal: refusalOf(came.result) } : came;
+  }
+
+  async #ownMailbox(voicemail: Pick<Voicemail, 'take'>, user: User): Promise<Came> {
+    const text = `mailbox of ${user.extension}`;
+    try {
+      const leg = await voicemail.take(this.#call, this.#seeking.rungAs, user);
+      this.#call.decide({ text });
+      return { kind: 'won', leg };
+    } catch (error) {
+      this.#call.log.warn({ error: String(error) }, 'mailbox not available');
+      this.#call.decide({ text: `${text}: not available` });
+      return { kind: 'told', refusal: unavailable };
+    }
   }
 
   async #announce({ file }: ActionOf<'announcement'>): Promise<Came> {
@@ -201,7 +222,8 @@ export class Search {
   #insteadOfCold(place: Place, manner: Manner): Promise<Came> | undefined {
     const { mailboxFallback } = this.#parts.settings.routing;
     const owner = ownerOf(place);
-    if (mailboxFallback === 'busy' || owner?.kind !== 'user') return undefined;
+    const some = mailboxFallback !== 'busy' || this.#parts.voicemail !== undefined;
+    if (!some || owner?.kind !== 'user') return undefined;
     const plan = this.#ringing.planOf(place);
     if (isRefusal(plan) || !plan.stages.some(isWaiting)) return undefined;
     this.#call.decide({ text: `${plan.decision}, which is not there` });

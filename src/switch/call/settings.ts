@@ -50,10 +50,21 @@ export type SwitchSettings = {
     /** The steps that rules may lead a call through in all, and how long that may take. */
     readonly maxSteps: number;
     readonly maxSeconds: number;
-    /** Where a call goes that is meant for a mailbox while there is none: an extension or number, or `busy`. */
+    /** Where a call goes that is meant for a mailbox, in place of one of ours: an extension or number; `busy` is none. */
     readonly mailboxFallback: string;
     /** The folder of announcements, at the media engine. */
     readonly announcements: string;
+  };
+  /** Mailboxes that are the switch's own. */
+  readonly voicemail: {
+    /** What a caller hears before the beep: `tone`, or the path of a WAV file at the media engine. */
+    readonly greeting: string;
+    /** The longest message, the silence that ends one, and the shortest that is kept. */
+    readonly maxSeconds: number;
+    readonly silenceSeconds: number;
+    readonly leastSeconds: number;
+    /** The most messages of one user. */
+    readonly messages: number;
   };
   readonly limits: {
     /** New calls a second from one source address, and the burst above it. */
@@ -95,5 +106,6 @@ export const defaultSettings: Omit<SwitchSettings, 'domain'> = {
     starSeconds: 1.5,
   },
   routing: { maxSteps: 16, maxSeconds: 180, mailboxFallback: 'busy', announcements: '' },
+  voicemail: { greeting: 'tone', maxSeconds: 180, silenceSeconds: 10, leastSeconds: 1, messages: 100 },
   limits: { callsPerSecond: 20, callBurst: 100, calls: 20_000, callsPerUser: 50 },
 };

@@ -57,6 +57,14 @@ export const tones = {
     ]),
     everyMs: undefined,
   },
+  /** A mailbox, about to listen: three falling notes, and a rest. */
+  greeting: {
+    sound: wav([
+      ...[784, 659, 523].flatMap((hertz) => [{ hertz: [hertz], ms: 260 }, silence(60)]),
+      silence(500),
+    ]),
+    everyMs: undefined,
+  },
   /** Somebody is gone, and may come back. */
   waiting: { sound: wav([{ hertz: [425], ms: 120 }]), everyMs: 5000 },
 } as const;

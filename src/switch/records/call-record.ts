@@ -72,13 +72,14 @@ const flipOver = (flip: FlipView): RecordedFlip =>
     : { ...flip, result: 'failed', reason: 'The call ended' };
 
 function recordedLeg(leg: LegView, user: string | undefined, quality: CallQuality | undefined): RecordedLeg {
-  const { id, party, device, trunk, number, forwarded, startedAt, answeredAt, endedAt, ended } = leg;
+  const { id, party, device, trunk, terminal, number, forwarded, startedAt, answeredAt, endedAt, ended } = leg;
   return {
     id,
     party,
     ...optional('user', user),
     ...optional('device', device),
     ...optional('trunk', trunk),
+    ...optional('terminal', terminal),
     ...optional('number', number),
     ...optional('forwarded', forwarded),
     startedAt,

@@ -269,13 +269,13 @@ describe('a leg that ends in the switch', () => {
       await world.pass(3000);
       caller.dialog.hangUp();
       await settle();
-      assert.deepEqual(recorded.result, { file, seconds: 3, ended: 'gone' });
+      assert.deepEqual(recorded.result, { file, seconds: 3, spoken: false, ended: 'gone' });
       const second = await answered();
       const none = running(second.terminal.record({ file, maxSeconds: 50 }));
       await world.pass(50);
       second.caller.dialog.hangUp();
       await settle();
-      assert.deepEqual(none.result, { file, seconds: 0, ended: 'gone' });
+      assert.deepEqual(none.result, { file, seconds: 0, spoken: false, ended: 'gone' });
     });
 
     it('a full disk is told, before and in the middle', async () => {
@@ -284,6 +284,7 @@ describe('a leg that ends in the switch', () => {
       assert.deepEqual(await terminal.record({ file, maxSeconds: 50, beep: false }), {
         file,
         seconds: 0,
+        spoken: false,
         ended: 'failed',
       });
       world.inlets.full = false;

@@ -46,6 +46,8 @@ export type Recorded = Over<'key' | 'silence' | 'limit' | 'failed'> & {
   readonly file: string;
   /** Of what is in the file; 0 without one. */
   readonly seconds: number;
+  /** Whether anything was louder than a quiet line. */
+  readonly spoken: boolean;
 };
 
 type Event = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'gone' | 'time' };
@@ -237,26 +239,29 @@ export class Terminal {
 
   async #record({ file, beep = true, ...options }: RecordOptions): Promise<Recorded> {
     const heard = beep ? await this.#playAll([{ tone: 'beep' }], '') : undefined;
-    if (heard?.ended === 'gone' || this.#gone) return { file, seconds: 0, ended: 'gone' };
+    const nothing = { file, seconds: 0, spoken: false };
+    if (heard?.ended === 'gone' || this.#gone) return { ...nothing, ended: 'gone' };
     let take: Take;
     try {
       take = await this.#inlet.record(file);
     } catch (error) {
       this.#call.log.error({ file, error: String(error) }, 'nothing recorded');
-      return { file, seconds: 0, ended: this.#gone ? 'gone' : 'failed' };
+      return { ...nothing, ended: this.#gone ? 'gone' : 'failed' };
     }
+    const quiet = take.loudAt;
     const why = await this.#until(take, options);
     const seconds = await take.stop();
-    if (take.failure === undefined) return { file, seconds, ...why };
+    const made = { file, seconds, spoken: take.loudAt > quiet };
+    if (take.failure === undefined) return { ...made, ...why };
     this.#call.log.error({ file, error: String(take.failure) }, 'recording cut short');
-    return { file, seconds, ended: 'failed' };
+    return { ...made, ended: 'failed' };
   }
 
   /** Waits for whatever ends a recording first. */
   async #until(
     take: Take,
     options: Omit<RecordOptions, 'file' | 'beep'>,
-  ): Promise<Omit<Recorded, 'file' | 'seconds'>> {
+  ): Promise<Pick<Recorded, 'ended' | 'key'>> {
     const { maxSeconds, silenceSeconds = Infinity, terminators = '#' } = options;
     const { clock } = this.#call.context;
     const until = clock.now() + maxSeconds * 1000;

@@ -7,9 +7,8 @@ import {
   type Device,
 } from '../../stores/index.ts';
 import type { Endpoint } from '../call/endpoint.ts';
-import type { Overload } from '../call/overload.ts';
 import { defaultSettings, type SwitchSettings } from '../call/settings.ts';
-import { createCore, type Core } from '../core.ts';
+import { createCore, type Core, type CoreParts } from '../core.ts';
 import { FakeEngine } from './fake-engine.ts';
 import { FakeInlets } from './fake-inlets.ts';
 import { FakeIncoming, FakeOutgoing, FakeSignaling, phoneSdp } from './fake-phones.ts';
@@ -41,7 +40,7 @@ export class World {
     clock: TestClock,
     settings: Partial<SwitchSettings> = {},
     engine = new FakeEngine(),
-    overload?: Overload,
+    more: Pick<CoreParts, 'overload' | 'mailboxes'> = {},
   ) {
     this.clock = clock;
     this.engine = engine;
@@ -64,7 +63,7 @@ export class World {
       clock,
       random,
       log: silentLogger,
-      ...(overload === undefined ? {} : { overload }),
+      ...more,
     });
   }
 
@@ -72,9 +71,9 @@ export class World {
     clock: TestClock,
     settings: Partial<SwitchSettings> = {},
     engine = new FakeEngine(),
-    overload?: Overload,
+    more: Pick<CoreParts, 'overload' | 'mailboxes'> = {},
   ): Promise<World> {
-    const world = new World(clock, settings, engine, overload);
+    const world = new World(clock, settings, engine, more);
     await world.directory.putDomain({ name: domain, aliases: [] });
     for (const user of ['100', '200']) {
       await world.directory.putUser({ id: `u${user}`, domain, extension: user, name: `User ${user}` });
