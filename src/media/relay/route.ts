@@ -43,19 +43,16 @@ export class Route {
   readonly outlet: Outlet;
   kind: RouteKind;
   readonly mapping: Mapping = newMapping();
-  /** Indexed by the source's payload type: the sink's, or one of the words above. */
-  readonly payloadTypes = new Int16Array(128);
-  /** Indexed likewise: the clock rate of what goes out, in hertz. */
-  readonly clockRates = new Uint32Array(128);
+  #table = noTable;
   open = false;
   /** What made the last packet, where it was made. */
   making: Transcoder | undefined;
-  readonly #transcoders = new Map<number, Transcoder>();
-  readonly #scalers = new Map<number, EventScaler>();
+  /** By the source's payload type; made when there is one. */
+  #transcoders: Map<number, Transcoder> | undefined;
+  #scalers: Map<number, EventScaler> | undefined;
   #noise: NoiseSound | undefined;
   /** The key that is held at the sink because it is held at the source. */
   #key: { release(): void } | undefined;
-  #meaning: string | undefined;
 
   constructor(source: Stream, sink: Stream, kind: RouteKind) {
     this.source = source;
@@ -76,23 +73,28 @@ export class Route {
       reframes(source, sink),
     ].join('|');
     // A description that says the same again must not cost the sound that is being made.
-    if (meaning === this.#meaning) return;
-    this.#meaning = meaning;
+    if (meaning === this.#table.meaning) return;
+    this.#table = tableOf(meaning, source, sink);
     this.close();
-    for (let type = 0; type < 128; type++) {
-      const mapped = mapPayloadType(source, sink, type);
-      this.payloadTypes[type] = mapped;
-      this.clockRates[type] = sink.codecs.find((c) => c.payloadType === mapped)?.clockRate ?? 8000;
-    }
     // Made now, so that it is ready when the first packet comes.
     const first = source.codecs.find((c) => !isTelephoneEvent(c) && !isComfortNoise(c));
     if (this.open && first !== undefined && this.payloadTypes[first.payloadType] === TRANSCODE)
       this.transcoder(first.payloadType);
   }
 
+  /** Indexed by the source's payload type: the sink's, or one of the words above. */
+  get payloadTypes(): Int16Array {
+    return this.#table.payloadTypes;
+  }
+
+  /** Indexed likewise: the clock rate of what goes out, in hertz. */
+  get clockRates(): Uint32Array {
+    return this.#table.clockRates;
+  }
+
   /** What makes the sink's sound of this payload type; undefined where the sink has no codec for it. */
   transcoder(payloadType: number): Transcoder | undefined {
-    const known = this.#transcoders.get(payloadType);
+    const known = this.#transcoders?.get(payloadType);
     if (known !== undefined) return known;
     const from = codecSent(this.source, payloadType);
     if (from === undefined) return undefined;
@@ -102,18 +104,18 @@ export class Route {
       frameMs: packetTimeFor(this.source, this.sink),
       comfortNoise: noiseMade(this.source, this.sink, to),
     });
-    this.#transcoders.set(payloadType, made);
+    (this.#transcoders ??= new Map()).set(payloadType, made);
     return made;
   }
 
   scaler(payloadType: number): EventScaler | undefined {
-    const known = this.#scalers.get(payloadType);
+    const known = this.#scalers?.get(payloadType);
     if (known !== undefined) return known;
     const from = codecSent(this.source, payloadType);
     const to = eventOf(this.sink);
     if (from === undefined || to === undefined) return undefined;
     const made = new EventScaler(from.clockRate, to.clockRate, to.payloadType);
-    this.#scalers.set(payloadType, made);
+    (this.#scalers ??= new Map()).set(payloadType, made);
     return made;
   }
 
@@ -174,15 +176,49 @@ export class Route {
   }
 
   get transcodes(): boolean {
-    return this.#transcoders.size > 0;
+    return this.#transcoders !== undefined;
   }
 
   close(): void {
-    for (const transcoder of this.#transcoders.values()) transcoder.free();
-    this.#transcoders.clear();
+    for (const transcoder of this.#transcoders?.values() ?? []) transcoder.free();
+    this.#transcoders = undefined;
     this.making = undefined;
-    this.#scalers.clear();
+    this.#scalers = undefined;
   }
+}
+
+/** What becomes of each payload type, by all that it depends on, in words. */
+type Table = {
+  readonly meaning: string | undefined;
+  readonly payloadTypes: Int16Array;
+  readonly clockRates: Uint32Array;
+};
+
+const noTable: Table = {
+  meaning: undefined,
+  payloadTypes: new Int16Array(128).fill(DROP),
+  clockRates: new Uint32Array(128).fill(8000),
+};
+
+/** Most calls are between phones that say the same, so that they share a table; what phones can say is without end. */
+const tables = new Map<string, Table>();
+const MOST_TABLES = 200;
+
+function tableOf(meaning: string, source: Stream, sink: Stream): Table {
+  const known = tables.get(meaning);
+  if (known !== undefined) return known;
+  const payloadTypes = new Int16Array(128);
+  const clockRates = new Uint32Array(128);
+  for (let type = 0; type < 128; type++) {
+    const mapped = mapPayloadType(source, sink, type);
+    payloadTypes[type] = mapped;
+    clockRates[type] = sink.codecs.find((c) => c.payloadType === mapped)?.clockRate ?? 8000;
+  }
+  const made: Table = { meaning, payloadTypes, clockRates };
+  const [oldest] = tables.keys();
+  if (tables.size >= MOST_TABLES && oldest !== undefined) tables.delete(oldest);
+  tables.set(meaning, made);
+  return made;
 }
 
 const describeCodecs = (codecs: readonly SdpCodec[]) =>
