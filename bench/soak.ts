@@ -1,17 +1,19 @@
 /**
  * A long run at a steady load with live flips: memory, open files and latency shall be flat.
  *
- * npm run bench -- soak [--seconds 1800] [--rate 100] [--flips 1] [--windows 20] [--json FILE]
+ * npm run bench -- soak [--seconds 1800] [--rate 100] [--flips 1] [--windows 20] [--warm 20] [--json FILE]
  *
- * Calls come at --rate a second (half the highest that `calls` finds is meant) and one call moves between two devices
- * --flips times a second. The drift is the mean of the last quarter of the windows less that of the second quarter: the
- * first quarter warms up. Where the memory is, is asked at the end of the load, before its last calls are forgotten: what
- * each thread's heap has, and how much of that it needs.
+ * After --warm seconds, in which the rate rises and most of the code is compiled, calls come at --rate a second (half the
+ * highest that `calls` finds is meant) and one call moves between two devices --flips times a second. The drift is the
+ * mean of the last quarter of the windows less that of the second quarter: the first quarter warms up. Where the memory is,
+ * is asked at the end of the load, before its last calls are forgotten: what each thread's heap has, and how much of that
+ * it needs.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Phone } from '../src/testing/phone.ts';
 import { freePort } from '../src/testing/free-port.ts';
+import { trial } from './lib/load.ts';
 import { memoryIn, type Memory } from './lib/memory.ts';
 import { cpuOf, memoryOf } from './lib/process.ts';
 import { quantile, sipp, type Answer } from './lib/sipp.ts';
@@ -24,6 +26,7 @@ const { values: options } = parseArgs({
     rate: { type: 'string', default: '100' },
     flips: { type: 'string', default: '1' },
     windows: { type: 'string', default: '20' },
+    warm: { type: 'string', default: '20' },
     json: { type: 'string' },
   },
 });
@@ -140,6 +143,8 @@ try {
   const { product } = flips;
   const { pid } = product.running;
   const answerer = await sipp({ scenario: 'answer', target: flips.target, port: answerPort });
+  for (const part of [0.1, 0.25, 0.5, 0.75])
+    await trial(flips, Math.max(1, Math.round(rate * part)), Number(options.warm) / 4);
   // The last two answerers are those whose call moves; nobody else calls them. SIPp is the first device of each.
   const [farUser, movingUser] = product.answerers.slice(-2);
   const sipPort = Number(flips.target.split(':')[1]);

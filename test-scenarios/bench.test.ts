@@ -31,7 +31,7 @@ describe('benchmarks, two seconds each', function () {
     ['register', '--rate', '50', '--seconds', '2', '--devices', '100'],
     ['held', '--calls', '10', '--rate', '10', '--seconds', '1', '--settle', '0'],
     ['overload', '--rate', '10', '--seconds', '2', '--times', '2'],
-    ['soak', '--rate', '5', '--seconds', '2', '--windows', '2'],
+    ['soak', '--rate', '5', '--seconds', '2', '--windows', '2', '--warm', '1'],
     ['message', '--seconds', '0.05'],
   ] as const)
     it(`${name} ${options.join(' ')}`, async () => {

@@ -92,7 +92,7 @@ export const startProduct = async (lab: Lab, options: ProductOptions): Promise<P
   const answerers = Array.from({ length: options.answerers }, (_, i) =>
     devices(2_000_000 + i, options.devicesEach ?? 1),
   );
-  const { trunkPort, mediaPorts = [30_000, 39_999] } = options;
+  const { trunkPort, mediaPorts = [10_000, 29_998] } = options;
   const config = {
     domain,
     data: join(lab.folder, 'data'),
