@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import type { NgDictionary, NgValue } from './value.ts';
 
 const DEEPEST = 32;
@@ -9,11 +10,19 @@ const COLON = 0x3a;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-type Reader = { readonly bytes: Uint8Array; at: number };
+/** `text` is all of the octets where they are ASCII, as nearly all messages are: to cut strings out of it is quickest. */
+type Reader = { readonly bytes: Uint8Array; readonly text: string | undefined; at: number };
+
+/** What `{}` would be without a prototype of its own, so that a key like "constructor" is a key like any other. */
+const Bare = function () {} as unknown as new () => Record<string, NgValue>;
+Bare.prototype = Object.create(null) as object;
 
 /** Reads one value at the start of `bytes`; undefined where it is malformed, incomplete or too deep. */
 export function decodeBencode(bytes: Uint8Array): { value: NgValue; length: number } | undefined {
-  const reader = { bytes, at: 0 };
+  const text = isAscii(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    : undefined;
+  const reader = { bytes, text, at: 0 };
   const value = readValue(reader, 0);
   return value === undefined ? undefined : { value, length: reader.at };
 }
@@ -50,8 +59,12 @@ function readDigits(reader: Reader, stop: number): number | undefined {
 function readString(reader: Reader): string | Uint8Array | undefined {
   const length = readDigits(reader, COLON);
   if (length === undefined || length < 0 || reader.at + length > reader.bytes.length) return undefined;
-  const octets = reader.bytes.subarray(reader.at, reader.at + length);
+  const from = reader.at;
   reader.at += length;
+  return reader.text?.slice(from, reader.at) ?? decoded(reader.bytes.subarray(from, reader.at));
+}
+
+function decoded(octets: Uint8Array): string | Uint8Array {
   try {
     return utf8.decode(octets);
   } catch {
@@ -73,8 +86,7 @@ function readList(reader: Reader, depth: number): NgValue[] | undefined {
 
 function readDictionary(reader: Reader, depth: number): NgDictionary | undefined {
   reader.at++;
-  // No prototype, so that a key like "constructor" is a key like any other.
-  const dictionary = Object.create(null) as Record<string, NgValue>;
+  const dictionary = new Bare();
   while (reader.bytes[reader.at] !== END) {
     const key = readString(reader);
     if (typeof key !== 'string') return undefined;
@@ -86,31 +98,39 @@ function readDictionary(reader: Reader, depth: number): NgDictionary | undefined
   return dictionary;
 }
 
-/** Writes a value; fractions are cut off, absent entries left out, keys stay in their order. */
-export function encodeBencode(value: NgValue): Buffer {
-  const parts: Uint8Array[] = [];
-  write(value, parts);
-  return Buffer.concat(parts);
+/** Writes a value, with some text `before` it; fractions are cut off, absent entries left out, keys stay in their order. */
+export function encodeBencode(value: NgValue, before = ''): Buffer {
+  const writer: Writer = { text: before, done: undefined };
+  write(value, writer);
+  const rest = Buffer.from(writer.text);
+  return writer.done === undefined ? rest : Buffer.concat([...writer.done, rest]);
 }
 
-function write(value: NgValue, parts: Uint8Array[]): void {
-  if (typeof value === 'number') {
-    parts.push(Buffer.from(`i${Number.isFinite(value) ? Math.trunc(value) : 0}e`));
-  } else if (typeof value === 'string') {
-    parts.push(Buffer.from(`${Buffer.byteLength(value)}:${value}`));
+/** Text that is to be turned into octets at one go, and what comes before it where there were octets among the values. */
+type Writer = { text: string; done: Uint8Array[] | undefined };
+
+function write(value: NgValue, writer: Writer): void {
+  if (typeof value === 'string') {
+    writer.text += Buffer.byteLength(value) + ':' + value;
+  } else if (typeof value === 'number') {
+    writer.text += 'i' + (Number.isFinite(value) ? Math.trunc(value) : 0) + 'e';
   } else if (value instanceof Uint8Array) {
-    parts.push(Buffer.from(`${value.length}:`), value);
+    (writer.done ??= []).push(Buffer.from(`${writer.text}${value.length}:`), value);
+    writer.text = '';
   } else if (Array.isArray(value)) {
-    parts.push(Buffer.from('l'));
-    for (const item of value as readonly NgValue[]) write(item, parts);
-    parts.push(Buffer.from('e'));
-  } else {
-    parts.push(Buffer.from('d'));
-    for (const [key, item] of Object.entries(value as NgDictionary)) {
-      if (item === undefined) continue;
-      write(key, parts);
-      write(item, parts);
-    }
-    parts.push(Buffer.from('e'));
+    writer.text += 'l';
+    for (const item of value as readonly NgValue[]) write(item, writer);
+    writer.text += 'e';
+  } else writeDictionary(value as NgDictionary, writer);
+}
+
+function writeDictionary(dictionary: NgDictionary, writer: Writer): void {
+  writer.text += 'd';
+  for (const key of Object.keys(dictionary)) {
+    const item = dictionary[key];
+    if (item === undefined) continue;
+    writer.text += Buffer.byteLength(key) + ':' + key;
+    write(item, writer);
   }
+  writer.text += 'e';
 }

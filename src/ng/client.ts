@@ -11,13 +11,17 @@ export type NgClientOptions = {
   readonly random: Random;
   /** How long a request may take with all of its repetitions; 5 s where it is left out. */
   readonly timeoutMs?: number;
+  /** After how long without an answer a request is repeated; 1 s where it is left out. */
+  readonly repeatMs?: number;
 };
 
 type Pending = { readonly done: (reply: NgDictionary | Error) => void; timer: Timer };
 
 const REPEAT_MS = 1000;
+/** A burst of replies must not be lost while the thread is at something else: each one lost costs a repetition. */
+const RECEIVE_BUFFER = 1 << 20;
 
-/** The client side of ng over UDP: a request is repeated each second with its cookie until it is answered. */
+/** The client side of ng over UDP: a request is repeated now and then with its cookie until it is answered. */
 export class NgClient {
   readonly #socket: DatagramSocket;
   readonly #options: NgClientOptions;
@@ -25,7 +29,8 @@ export class NgClient {
 
   constructor(options: NgClientOptions) {
     this.#options = options;
-    this.#socket = bindDatagram({ address: options.address.includes(':') ? '::' : '0.0.0.0', port: 0 });
+    const address = options.address.includes(':') ? '::' : '0.0.0.0';
+    this.#socket = bindDatagram({ address, port: 0, receiveBuffer: RECEIVE_BUFFER });
     this.#socket.onMessage = (datagram) => this.#receive(datagram);
   }
 
@@ -47,7 +52,7 @@ export class NgClient {
         this.#socket.send(datagram, this.#options.port, this.#options.address);
         this.#pending.set(cookie, {
           done,
-          timer: this.#options.clock.after(Math.min(REPEAT_MS, left), send),
+          timer: this.#options.clock.after(Math.min(this.#options.repeatMs ?? REPEAT_MS, left), send),
         });
       };
       send();

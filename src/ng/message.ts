@@ -47,8 +47,12 @@ function parseJson(text: Uint8Array): NgDictionary | undefined {
 
 /** Writes `cookie dictionary`. Octets in JSON go as base64. */
 export function printNgMessage(cookie: string, encoding: NgEncoding, body: NgDictionary): Buffer {
+  const before = `${cookie} `;
+  // A cookie is whatever octets the client chose, and comes back as it was.
+  if (encoding === 'bencode' && Buffer.byteLength(before) === before.length)
+    return encodeBencode(body, before);
   const text = encoding === 'json' ? Buffer.from(JSON.stringify(body, plain)) : encodeBencode(body);
-  return Buffer.concat([Buffer.from(`${cookie} `, 'latin1'), text]);
+  return Buffer.concat([Buffer.from(before, 'latin1'), text]);
 }
 
 const plain = (_key: string, value: unknown) =>

@@ -206,7 +206,7 @@ describe('ng: server and client', () => {
       seen = cookies.length + 1;
       clock.advance(1000);
     }
-    assert.deepEqual(await reply, Object.assign(Object.create(null), { result: 'pong' }));
+    assert.deepEqual({ ...(await reply) }, { result: 'pong' });
     assert.equal(new Set(cookies).size, 1);
     deaf.onMessage = () => undefined;
     const lost = assert.rejects(client.request('query'), /no answer to ng command query/);

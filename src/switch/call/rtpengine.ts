@@ -11,7 +11,7 @@ export type MediaEngineOptions = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** One try; there are two. */
+  /** After how long a command is repeated; it has failed after twice that. */
   readonly timeoutMs?: number;
   /** How often each node is asked whether it is there, 1000; one that has not answered for four times as long is not. */
   readonly pingMs?: number;
@@ -21,29 +21,23 @@ export type MediaEngineOptions = {
 
 type Method = (port: number, host: string, fields: object) => Promise<NgReply>;
 
-/** rtpengine-client's method names by ng command: all that it knows, with text values only. */
+/** rtpengine-client's method names by ng command: those that go through it, with text values only. */
 const methods: Readonly<Record<string, string>> = {
-  offer: 'offer',
-  answer: 'answer',
-  delete: 'delete',
-  query: 'query',
   list: 'list',
-  ping: 'ping',
   statistics: 'statistics',
+  query: 'query',
   'start recording': 'startRecording',
   'stop recording': 'stopRecording',
-  'block DTMF': 'blockDTMF',
-  'unblock DTMF': 'unblockDTMF',
-  'play DTMF': 'playDTMF',
-  'block media': 'blockMedia',
-  'unblock media': 'unblockMedia',
   'silence media': 'silenceMedia',
   'unsilence media': 'unsilenceMedia',
-  'play media': 'playMedia',
-  'stop media': 'stopMedia',
 };
 
-type Node = MediaNode & { readonly ng: NgClient };
+type Node = MediaNode & {
+  /** For whether it is there. */
+  readonly ng: NgClient;
+  /** For what calls need. */
+  readonly commands: NgClient;
+};
 type Member = PoolMember<Node>;
 
 /** A node did not answer, so that another may be asked. */
@@ -55,9 +49,9 @@ const RECEIVE_BUFFER = 1 << 20;
 const nobody = 'nobody';
 
 /**
- * Drives one rtpengine or many, the embedded relay included, through rtpengine-client. That client has no retransmission
- * and spoils binary values, and does not know newer commands: a command is tried twice, and what it cannot say goes
- * through our own ng client. A call stays on the node that it began on, as long as that has it: the calls of a node that
+ * Drives one rtpengine or many, the embedded relay included. What every call needs goes through our own ng client, which
+ * repeats a command with its cookie and costs less; what is seldom, and is known to it, through rtpengine-client, which
+ * does not repeat and is told twice. A call stays on the node that it began on, as long as that has it: the calls of a node that
  * died, or that came back without them, are told to whoever wants to know.
  */
 class Rtpengine implements MediaEngine {
@@ -92,12 +86,16 @@ class Rtpengine implements MediaEngine {
     this.#client.on('listening', () => this.#client.socket.setRecvBufferSize(RECEIVE_BUFFER));
     this.#client.on('error', (error) => options.log.warn({ error: String(error) }, 'media engine client'));
     const { clock, random } = options;
-    const timeoutMs = 2 * this.#pingMs;
+    const repeatMs = this.#timeoutMs;
     this.#pool = new MediaPool(
-      options.nodes.map((node) => ({
-        ...node,
-        ng: new NgClient({ address: node.host, port: node.port, clock, random, timeoutMs }),
-      })),
+      options.nodes.map((node) => {
+        const client = { address: node.host, port: node.port, clock, random };
+        return {
+          ...node,
+          ng: new NgClient({ ...client, timeoutMs: 2 * this.#pingMs }),
+          commands: new NgClient({ ...client, timeoutMs: 2 * repeatMs, repeatMs }),
+        };
+      }),
     );
     this.#schedule();
   }
@@ -125,7 +123,10 @@ class Rtpengine implements MediaEngine {
     this.#closed = true;
     this.#nextPing?.cancel();
     this.#client.close();
-    for (const { node } of this.#pool.members) void node.ng.close();
+    for (const { node } of this.#pool.members) {
+      void node.ng.close();
+      void node.commands.close();
+    }
   }
 
   get #pingMs(): number {
@@ -200,18 +201,18 @@ class Rtpengine implements MediaEngine {
   }
 
   async #on(member: Member, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
-    const reply = await this.#twice(member, name, fields);
+    const reply = await this.#send(member, name, fields);
     if (reply.result === 'error' || reply.result === 'load limit')
       throw new MediaFailure(ngText(reply as NgDictionary, 'error-reason') ?? reply.result);
     if (name === 'offer') this.#thinned.delete(String(fields['call-id']));
     return reply;
   }
 
-  async #twice(member: Member, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
-    const { node } = member;
+  async #send(member: Member, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
     const method = methods[name];
-    if (method === undefined || Object.values(fields).some((value) => value instanceof Uint8Array))
-      return (await node.ng.request(name, fields as NgDictionary)) as NgReply;
+    const bytes = Object.values(fields).some((value) => value instanceof Uint8Array);
+    if (method === undefined || bytes) return this.#command(member, name, fields);
+    const { node } = member;
     const once = () => (this.#client[method] as Method).call(this.#client, node.port, node.host, fields);
     try {
       return await once();
@@ -221,9 +222,20 @@ class Rtpengine implements MediaEngine {
     try {
       return await once();
     } catch (error) {
-      this.#gone(member);
-      throw new NodeGone(`media engine ${node.host}:${node.port} does not answer: ${String(error)}`);
+      return this.#unanswered(member, error);
     }
+  }
+
+  #command(member: Member, name: string, fields: Readonly<Record<string, unknown>>): Promise<NgReply> {
+    const reply = member.node.commands.request(name, fields as NgDictionary) as Promise<NgReply>;
+    return reply.catch((error: unknown) => this.#unanswered(member, error));
+  }
+
+  #unanswered(member: Member, error: unknown): never {
+    if (this.#closed) throw new MediaFailure('the media engine was closed');
+    this.#gone(member);
+    const { host, port } = member.node;
+    throw new NodeGone(`media engine ${host}:${port} does not answer: ${String(error)}`);
   }
 
   #schedule(): void {
