@@ -20,8 +20,8 @@ const IO_URING_ENTER = 426;
 const IO_URING_REGISTER = 427;
 const EVENTFD = '[eventfd]';
 
-/** Memory that the kernel shows under an address of this process. */
-export type Mapping = { readonly memory: ArrayBuffer; unmap(): void };
+/** Whole pages of memory that are nobody else's until they are unmapped, also when this thread ends before. */
+export type Mapping = { readonly memory: ArrayBuffer; readonly address: number; unmap(): void };
 
 /**
  * The few calls of the system that are made directly. Each takes numbers and addresses and answers what the system
@@ -37,8 +37,8 @@ export interface Kernel {
   name(socket: number, address: Uint8Array, length: Uint32Array): number;
   setOption(socket: number, level: number, name: number, value: number): number;
   close(descriptor: number): number;
-  /** Maps a part of what a descriptor shows, to be read and written; throws where the system refuses. */
-  map(descriptor: number, offset: number, length: number): Mapping;
+  /** Maps fresh memory, or what a descriptor shows at an offset; throws where the system refuses. */
+  map(length: number, descriptor?: number, offset?: number): Mapping;
   /** Where memory lies. It does not move for as long as it is referred to. */
   address(memory: ArrayBuffer): number;
   /** What the last call that failed failed of. */
@@ -99,16 +99,18 @@ const systemError = (koffi: Koffi, call: string): SystemError => {
 
 const READ_WRITE = 3;
 const SHARED_POPULATED = 0x8001;
+const PRIVATE_ANONYMOUS = 0x22;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 const mapper = (koffi: Koffi): Kernel['map'] => {
   const libc = koffi.load(null);
   const mmap = libc.func('mmap', 'void *', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = libc.func('munmap', 'int', ['void *', 'size_t']);
-  return (descriptor, offset, length) => {
-    const at = mmap(0, length, READ_WRITE, SHARED_POPULATED, descriptor, offset) as bigint | null;
+  return (length, descriptor = -1, offset = 0) => {
+    const kind = descriptor < 0 ? PRIVATE_ANONYMOUS : SHARED_POPULATED;
+    const at = mmap(0, length, READ_WRITE, kind, descriptor, offset) as bigint | null;
     if (at === null || BigInt.asUintN(64, at) === MAP_FAILED) throw systemError(koffi, 'mmap');
-    return { memory: koffi.view(at, length), unmap: () => void munmap(at, length) };
+    return { memory: koffi.view(at, length), address: Number(at), unmap: () => void munmap(at, length) };
   };
 };
 

@@ -19,11 +19,14 @@ const LOOPBACK = '127.0.0.1';
  * sockets; whatever is missing (another system, an old kernel, a container that forbids it, the package), it is
  * `node:dgram`, and the reason is told.
  */
-export const openDatagrams = async (choice: DatagramChoice): Promise<OpenedDatagrams> => {
+export const openDatagrams = async (
+  choice: DatagramChoice,
+  open: () => Promise<DatagramIo> = () => openRing(),
+): Promise<OpenedDatagrams> => {
   if (choice === 'node') return { io: nodeDatagrams };
-  let ring: RingDatagrams | undefined;
+  let ring: DatagramIo | undefined;
   try {
-    ring = await openRing();
+    ring = await open();
     await prove(ring);
     return { io: ring };
   } catch (error) {
@@ -33,19 +36,19 @@ export const openDatagrams = async (choice: DatagramChoice): Promise<OpenedDatag
 };
 
 /** Rejects with what is missing. */
-export const openRing = async (): Promise<RingDatagrams> => {
+export const openRing = async (mapped = false): Promise<RingDatagrams> => {
   const kernel = await openKernel();
   // The event loop has its doorbell in the epoll that it waits in once it has waited.
   await turnOfTheLoop();
   const doorbell = kernel.loopDoorbell();
   if (doorbell === undefined) throw new Error("the event loop's doorbell was not found");
-  return new RingDatagrams(kernel, doorbell);
+  return new RingDatagrams(kernel, { doorbell, mapped });
 };
 
 const turnOfTheLoop = () => new Promise((resolve) => setTimeout(resolve, 1));
 
 /** A datagram there and back: receiving, sending, addresses, and that what comes wakes a loop that waits. */
-const prove = async (ring: RingDatagrams): Promise<void> => {
+const prove = async (ring: DatagramIo): Promise<void> => {
   const here = ring.bind({ address: LOOPBACK, port: 0 });
   const there = ring.bind({ address: LOOPBACK, port: 0 });
   const proof = Promise.withResolvers<void>();

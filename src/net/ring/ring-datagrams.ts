@@ -1,7 +1,7 @@
 import { addressFamily } from '../address.ts';
 import type { DatagramIo, DatagramOptions, DatagramSocket } from '../datagram.ts';
 import type { Kernel } from './kernel.ts';
-import { BufferRing, ENTRY_WORDS, Ring } from './ring.ts';
+import { BufferRing, ENTRY_WORDS, Ring, type RingOptions } from './ring.ts';
 import { RingSocket, type Carrier } from './ring-socket.ts';
 import { decodeAddress, encodeAddress, FAMILY_4, FAMILY_6, LENGTH_6 } from './socket-address.ts';
 
@@ -81,9 +81,9 @@ export class RingDatagrams implements DatagramIo, Carrier {
   #alive: NodeJS.Timeout | undefined;
 
   /** Throws where the kernel does not have what it takes. `doorbell` is that of this thread's event loop. */
-  constructor(kernel: Kernel, doorbell: number) {
+  constructor(kernel: Kernel, options: Pick<RingOptions, 'doorbell' | 'mapped'>) {
     this.#kernel = kernel;
-    this.#ring = Ring.open(kernel, { entries: ENTRIES, completions: COMPLETIONS, doorbell });
+    this.#ring = Ring.open(kernel, { entries: ENTRIES, completions: COMPLETIONS, ...options });
     try {
       this.#buffers = new BufferRing(kernel, this.#ring, BUFFERS, BUFFER_OCTETS);
     } catch (error) {
@@ -205,7 +205,7 @@ export class RingDatagrams implements DatagramIo, Carrier {
   #locate(packet: Uint8Array): number {
     const buffers = this.#buffers;
     const memory = this.#memory;
-    if (packet.buffer === buffers.memory) return buffers.address - buffers.offset + packet.byteOffset;
+    if (packet.buffer === buffers.memory) return buffers.address + packet.byteOffset;
     if (this.#staged + packet.length > STAGING) this.#submit();
     if (this.#staged + packet.length > STAGING) return -1;
     const at = STAGE + this.#staged;
@@ -290,12 +290,12 @@ export class RingDatagrams implements DatagramIo, Carrier {
 
   #arrived(socket: RingSocket, id: number): void {
     this.#used[this.#usedCount++] = id;
-    const start = this.#buffers.offset + id * BUFFER_OCTETS;
+    const start = id * BUFFER_OCTETS;
     const at = start / 4;
     const length = this.#received[at + 2]!;
     if (socket.closing) return;
     if ((this.#received[at + 3]! & TRUNCATED) !== 0)
-      return socket.onError(new Error(`a datagram of ${length} octets is too long`));
+      return socket.onError(new Error(`a datagram of more than ${length} octets is too long`));
     let packet = this.#packets[id];
     if (packet?.length !== length) {
       packet = Buffer.from(this.#buffers.memory, start + PAYLOAD, length);
