@@ -233,35 +233,34 @@ export class RingDatagrams implements DatagramIo, Carrier {
   #turn(): void {
     if (this.#turning || this.#closed) return;
     this.#turning = true;
-    const ring = this.#ring;
-    ring.quiet = true;
     try {
-      for (let turns = 0; turns < MOST_TURNS; turns++) {
-        if (this.#once() > 0 || ring.waiting > 0) continue;
-        // What comes from here on rings; what came until here is found by looking once more.
-        ring.quiet = false;
-        if (this.#once() === 0 && ring.waiting === 0 && !ring.due) return;
-        ring.quiet = true;
-      }
+      for (let turns = 0; turns < MOST_TURNS; turns++)
+        if (this.#once() === 0 && this.#ring.waiting === 0 && !this.#ring.due) return;
       this.#again();
     } catch (error) {
       this.#again();
       throw error;
     } finally {
-      ring.quiet = false;
       this.#turning = false;
     }
   }
 
+  /** Goes on once the event loop has had its turn. */
   #again(): void {
     setImmediate(() => this.#turn());
   }
 
+  /** Says how much had come. When that was nothing, whatever comes from here on rings. */
   #once(): number {
-    this.#ring.turn();
-    if (this.#ring.waiting === 0) this.#giveBack();
+    const ring = this.#ring;
+    ring.quiet = false;
+    ring.turn();
+    if (ring.waiting === 0) this.#giveBack();
     if (this.#unarmed.length > 0) this.#armAll();
-    return this.#ring.complete(this.#completed);
+    if (!ring.completed) return 0;
+    // Nobody needs to wake a thread that is at work, and that will look again.
+    ring.quiet = true;
+    return ring.complete(this.#completed);
   }
 
   /** Nothing that was to be sent from these buffers waits any more. */

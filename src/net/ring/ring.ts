@@ -151,13 +151,14 @@ export class Ring {
     this.#submitted = Atomics.load(words, this.#at.sqHead);
   }
 
+  /** Whether something has completed that was not taken yet. */
+  get completed(): boolean {
+    return Atomics.load(this.#words, this.#at.cqTail) !== this.#words[this.#at.cqHead];
+  }
+
   /** Whether the kernel has something to do or to tell. */
   get due(): boolean {
-    const words = this.#words;
-    return (
-      Atomics.load(words, this.#at.sqFlags) !== 0 ||
-      Atomics.load(words, this.#at.cqTail) !== words[this.#at.cqHead]
-    );
+    return Atomics.load(this.#words, this.#at.sqFlags) !== 0 || this.completed;
   }
 
   /** Whether the doorbell rings when something comes. */
