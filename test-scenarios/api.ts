@@ -41,6 +41,7 @@ function metricsOf(product: Product): Metrics {
     unwritten: () => 0,
     unwrittenLost: () => 0,
     storeWritable: () => true,
+    registersRefused: () => Promise.resolve(0),
   });
 }
 

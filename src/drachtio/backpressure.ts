@@ -12,8 +12,16 @@ export type BackpressureOptions = {
 
 /** Milliseconds that what arrives may wait for this engine; below 500, when phones repeat themselves. */
 const engineLateMs = 100;
-/** How often that is looked at while INVITEs come, in milliseconds. */
+/** How often that is looked at while requests come, in milliseconds. */
 const probeMs = 40;
+
+/** Registrations may be late by half of what calls may, and so give way before a call is refused. */
+type Lanes = { readonly calls: Admission; readonly registrations: Admission };
+
+const lanesOf = (clock: Clock, targetMs: number, fewest: number): Lanes => ({
+  calls: new Admission({ clock, targetMs, fewest, floor: 20 }),
+  registrations: new Admission({ clock, targetMs: targetMs / 2, fewest, floor: 200 }),
+});
 
 /** Answers that an application gives without waiting for anybody: they say how far behind it is. */
 const prompt = new Set([401, 407, 503]);
@@ -29,47 +37,49 @@ const hasBegun = ({ headers, uri }: SipRequest): boolean =>
   headers.has('replaces');
 
 /**
- * Keeps new INVITEs from an application that does not keep up, so that it has time for the calls that it has (RFC 7339
- * in spirit): by how late its prompt answers are, and by its own 503s with Retry-After. Nothing else is ever held back.
+ * Keeps new INVITEs, and REGISTERs before those, from an application that does not keep up, so that it has time for the
+ * calls that it has (RFC 7339 in spirit): by how late its prompt answers are, and by its own 503s with Retry-After to
+ * INVITEs. Nothing else is ever held back.
  */
 export class Backpressure {
   readonly #clock: Clock;
   readonly #lateMs: number;
   readonly #probe: BackpressureOptions['probe'];
   /** What this engine itself keeps up with. */
-  readonly #own: Admission;
+  readonly #own: Lanes;
   #probedAt = Number.NEGATIVE_INFINITY;
-  readonly #told = (ms: number): void => this.#own.late(ms);
-  readonly #admissions = new WeakMap<Application, Admission>();
+  readonly #told = (ms: number): void => this.#late(this.#own, ms);
+  readonly #lanes = new WeakMap<Application, Lanes>();
   readonly #offered = new WeakMap<IncomingRequest, number>();
-  #refused = 0;
+  readonly #refused = { calls: 0, registrations: 0 };
 
   constructor({ clock, lateMs, probe }: BackpressureOptions) {
     this.#clock = clock;
     this.#lateMs = lateMs;
     this.#probe = probe;
-    this.#own = new Admission({ clock, targetMs: engineLateMs, fewest: 3, floor: 20 });
+    this.#own = lanesOf(clock, engineLateMs, 3);
   }
 
-  /** INVITEs refused so far. */
-  get refused(): number {
+  /** INVITEs and REGISTERs refused so far. */
+  get refused(): { readonly calls: number; readonly registrations: number } {
     return this.#refused;
   }
 
-  /** Whether this engine itself has no time for a new INVITE; then Retry-After in seconds. */
+  /** Whether this engine itself has no time for a new INVITE or REGISTER; then Retry-After in seconds. */
   busy(request: SipRequest): number | undefined {
     const now = this.#clock.now();
     if (now - this.#probedAt >= probeMs) {
       this.#probedAt = now;
       this.#probe(this.#told);
     }
-    return this.#own.admit(hasBegun(request)) ? undefined : this.#refuse();
+    return this.#admit(this.#own, request);
   }
 
   /** Whether the application gets this new request; Retry-After in seconds when it does not. */
   refusal(application: Application, request: SipRequest): number | undefined {
-    if (this.#lateMs === 0 || request.method !== 'INVITE') return undefined;
-    return this.#of(application).admit(hasBegun(request)) ? undefined : this.#refuse();
+    if (this.#lateMs === 0 || (request.method !== 'INVITE' && request.method !== 'REGISTER'))
+      return undefined;
+    return this.#admit(this.#of(application), request);
   }
 
   /** The application has been told of a request. */
@@ -84,23 +94,31 @@ export class Backpressure {
     this.#offered.delete(incoming);
     const isNewInvite = incoming.request.method === 'INVITE' && !incoming.inDialog;
     if (isNewInvite && !prompt.has(status)) return;
-    const admission = this.#of(application);
-    admission.late(this.#clock.now() - at);
-    if (isNewInvite && status === 503 && retryAfter) admission.refusedBeyond();
+    const lanes = this.#of(application);
+    this.#late(lanes, this.#clock.now() - at);
+    if (isNewInvite && status === 503 && retryAfter) lanes.calls.refusedBeyond();
   }
 
-  #refuse(): number {
-    this.#refused += 1;
-    // Not all at once again: 2 to 5 s.
-    return 2 + (this.#refused % 4);
+  #late({ calls, registrations }: Lanes, ms: number): void {
+    calls.late(ms);
+    registrations.late(ms);
   }
 
-  #of(application: Application): Admission {
-    let admission = this.#admissions.get(application);
-    if (admission === undefined) {
-      admission = new Admission({ clock: this.#clock, targetMs: this.#lateMs, fewest: 5, floor: 20 });
-      this.#admissions.set(application, admission);
+  /** Not all at once again: a call after 2 to 5 s, a registration after 5 to 14 s. */
+  #admit(lanes: Lanes, request: SipRequest): number | undefined {
+    if (request.method !== 'REGISTER')
+      return lanes.calls.admit(hasBegun(request)) ? undefined : 2 + (++this.#refused.calls % 4);
+    return lanes.registrations.admit(hasBegun(request))
+      ? undefined
+      : 5 + (++this.#refused.registrations % 10);
+  }
+
+  #of(application: Application): Lanes {
+    let lanes = this.#lanes.get(application);
+    if (lanes === undefined) {
+      lanes = lanesOf(this.#clock, this.#lateMs, 5);
+      this.#lanes.set(application, lanes);
     }
-    return admission;
+    return lanes;
   }
 }

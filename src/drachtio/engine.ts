@@ -124,7 +124,8 @@ class RunningEngine implements Engine {
       responsesIn: counters['responsesIn'] ?? 0,
       responsesOut: counters['responsesOut'] ?? 0,
       flows: flows.size,
-      invitesShed: backpressure.refused,
+      invitesShed: backpressure.refused.calls,
+      registersShed: backpressure.refused.registrations,
     };
   }
 

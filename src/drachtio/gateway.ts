@@ -67,7 +67,7 @@ export class Gateway implements UserAgentHandler {
     const retryAfter = backpressure.busy(request);
     if (retryAfter !== undefined || handlers.takes(request.method)) return retryAfter;
     // With several it is not known yet which of them gets it.
-    const application = verbs.sole('invite');
+    const application = verbs.sole(request.method.toLowerCase());
     return application && backpressure.refusal(application, request);
   }
 
@@ -80,11 +80,12 @@ export class Gateway implements UserAgentHandler {
     if (request.method === 'INVITE') records.attempt('network', request);
     const receivedOn = `${event.flow.local.address}|${event.flow.local.port}|`;
     if (handlers.handle(incoming, receivedOn)) return;
-    const application = verbs.pick(request.method.toLowerCase());
+    const verb = request.method.toLowerCase();
+    const application = verbs.pick(verb);
     if (application === undefined)
       return this.#answer(incoming, { status: standard.has(request.method) ? 503 : 501 });
-    const asked = verbs.sole('invite') !== undefined;
-    const retryAfter = asked ? undefined : this.#options.backpressure.refusal(application, request);
+    const isAsked = verbs.sole(verb) !== undefined;
+    const retryAfter = isAsked ? undefined : this.#options.backpressure.refusal(application, request);
     if (retryAfter !== undefined)
       return this.#answer(incoming, { status: 503, reason: 'Overloaded', retryAfter });
     this.offer(incoming, application, receivedOn);

@@ -112,6 +112,8 @@ export type EngineStats = {
   readonly flows: number;
   /** INVITEs answered 503 because the engine or their application did not keep up. */
   readonly invitesShed: number;
+  /** REGISTERs answered 503 for the same reason. */
+  readonly registersShed: number;
 };
 
 export type ListeningAddress = {

@@ -64,6 +64,7 @@ export class ApiWorld {
       unwrittenLost: () => 0,
       storeWritable: () => true,
       invitesShed: () => Promise.resolve(7),
+      registersRefused: () => Promise.resolve(8),
     });
     const { directory, bindings, coldRoutes, routing, core } = world;
     const records = new MemoryRecordStore();

@@ -18,6 +18,8 @@ export type MetricSources = {
   readonly unwrittenLost: () => number;
   /** INVITEs that the signaling engine refused because it or the switch did not keep up; absent when it cannot say. */
   readonly invitesShed?: () => Promise<number>;
+  /** REGISTERs that the switch or the signaling engine refused because they did not keep up. */
+  readonly registersRefused: () => Promise<number>;
   readonly storeWritable: () => boolean;
 };
 
@@ -53,7 +55,17 @@ export class Metrics {
       Number(sources.storeWritable()),
     );
     const { invitesShed } = sources;
-    if (invitesShed !== undefined) this.#shed(invitesShed);
+    if (invitesShed !== undefined)
+      this.#total(
+        'flipswitch_invites_shed_total',
+        'INVITEs answered 503 by the signaling engine because it or the switch did not keep up',
+        invitesShed,
+      );
+    this.#total(
+      'flipswitch_registers_refused_total',
+      'REGISTERs answered 503 because the signaling engine or the switch did not keep up',
+      sources.registersRefused,
+    );
     watchTrunks(this.registry, () => product.trunks.all());
     const changes = new Counter({
       name: 'flipswitch_binding_changes_total',
@@ -79,11 +91,11 @@ export class Metrics {
     this.registry.clear();
   }
 
-  #shed(read: () => Promise<number>): void {
+  #total(name: string, help: string, read: () => Promise<number>): void {
     let before = 0;
     const counter: Counter = new Counter({
-      name: 'flipswitch_invites_shed_total',
-      help: 'INVITEs answered 503 by the signaling engine because it or the switch did not keep up',
+      name,
+      help,
       registers: [this.registry],
       collect: async () => {
         const now = await read().catch(() => before);

@@ -65,6 +65,7 @@ describe('http', () => {
       'flipswitch_calls_started_total 1',
       'flipswitch_calls_refused_total{because="overload"} 1',
       'flipswitch_invites_shed_total 7',
+      'flipswitch_registers_refused_total 8',
       'flipswitch_calls_ended_total{result="answered"} 1',
       'flipswitch_call_talk_seconds_bucket{le="5"} 1',
       '# TYPE process_cpu_user_seconds_total counter',

@@ -1,9 +1,10 @@
-import { systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
+import { loopLoad, systemClock as clock, systemRandom as random, type Logger } from '../base/index.ts';
 import { MemoryBindingStore, type Binding, type DirectoryStore, type FlowProtocol } from '../stores/index.ts';
 import {
   Authenticator,
   Nonces,
   PhonePinger,
+  RegisterOverload,
   Registrar,
   SourceGuard,
   answerTo,
@@ -48,8 +49,10 @@ export function createRegistrar(settings: Settings, directory: DirectoryStore, l
     policy: { defaultDomain: settings.domain, algorithms, md5Agents, withoutQop },
     logger: log,
   });
-  const registrar = new Registrar({ directory, bindings, authenticator, policy, clock, logger: log });
-  return { directory, bindings, guard, authenticator, registrar };
+  const overload = new RegisterOverload({ clock, busy: loopLoad() });
+  const options = { directory, bindings, authenticator, policy, clock, overload };
+  const registrar = new Registrar({ ...options, logger: log });
+  return { directory, bindings, guard, authenticator, overload, registrar };
 }
 
 /** Takes REGISTER and what the engine says of closed connections, and asks phones whether they are there. */

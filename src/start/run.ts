@@ -86,6 +86,8 @@ async function serveHttp(parts: Parts, opened: Opened, log: Logger): Promise<Htt
     unwritten: kept.waiting,
     unwrittenLost: kept.lost,
     ...(signaling === undefined ? {} : { invitesShed: async () => (await signaling.stats()).invitesShed }),
+    registersRefused: async () =>
+      registrar.overload.refused + ((await signaling?.stats())?.registersShed ?? 0),
     storeWritable: () => stores.health.state.ok,
   });
   opened.add('metrics', () => metrics.close());

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { silentLogger, systemRandom } from '../../src/base/index.ts';
 import { runEngine, type Engine } from '../../src/drachtio/engine.ts';
 import { systemResolver } from '../../src/net/index.ts';
+import type { SipMessage } from '../../src/sip/index.ts';
 import { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { AdminClient } from './admin-client.ts';
 import { SipPeer } from './sip-peer.ts';
@@ -72,6 +73,43 @@ describe('overload of an application, seen by the signaling engine (RFC 7339)', 
     for (let i = 0; i < 30; i++) all.push(await invite());
     const [first] = all.flatMap((one) => (one.to === 'nobody' ? [one.refused] : []));
     assert.match(first?.headers.get('retry-after') ?? '', /^[2-5]$/);
+  });
+
+  it('holds REGISTERs back before it refuses a call, those that bring no credentials first', async () => {
+    await start();
+    app.close();
+    app = await AdminClient.open(engine.admin.port, secret, 'invite', 'register');
+    const answerable = { Authorization: 'Digest username="1001"' };
+    const taken = { plain: 0, answerable: 0 };
+    /** Eighty REGISTERs, every fourth with credentials; the application answers those that it gets 200 ms later. */
+    const eighty = async (): Promise<void> => {
+      const transactions: string[] = [];
+      for (let i = 0; i < 80; i++) {
+        const isPlain = i % 4 > 0;
+        const sent = caller.request(port, 'REGISTER', isPlain ? {} : answerable);
+        const callId = sent.headers.get('call-id') ?? '';
+        const arrived = await Promise.race([
+          app.next(({ sip }) => sip.startsWith('REGISTER ') && sip.includes(callId)),
+          caller.next((m) => m.kind === 'response' && m.headers.get('call-id') === callId).then(retryLater),
+        ]);
+        if (arrived === undefined) continue;
+        transactions.push(arrived.tokens[8] ?? '');
+        taken[isPlain ? 'plain' : 'answerable'] += 1;
+      }
+      clock.advance(200);
+      for (const id of transactions) await app.command(`sip|${id}|\r\n${challenge}\r\n\r\n`);
+    };
+    const retryLater = (response: SipMessage): undefined => {
+      assert.ok(response.kind === 'response' && response.status === 503);
+      assert.match(response.headers.get('retry-after') ?? '', /^([5-9]|1[0-4])$/);
+    };
+    for (let round = 0; round < 20; round++) await eighty();
+    assert.ok(taken.answerable > 350, `${taken.answerable} of 400 with credentials`);
+    assert.ok(taken.plain < 900, `${taken.plain} of 1200 without`);
+    assert.equal(engine.stats().registersShed, 1600 - taken.plain - taken.answerable);
+    const call = await invite();
+    assert.equal(call.to, 'application');
+    assert.equal(engine.stats().invitesShed, 0);
   });
 
   it('never holds back what is in a dialog, nor any other method', async () => {

@@ -167,9 +167,10 @@ class Layer implements TransactionLayer, AttemptRegistry, ServerOwner {
     return server;
   }
 
-  /** Retry-After for an INVITE that the user does not want. One that crosses its refusal is not wanted later either. */
+  /** Retry-After for a request that the user does not want. One that crosses its refusal is not wanted later either. */
   #tooMany(request: SipRequest, key: string): number | undefined {
-    if (request.method !== 'INVITE' || this.#user.refuses === undefined) return undefined;
+    if (request.method !== 'INVITE' && request.method !== 'REGISTER') return undefined;
+    if (this.#user.refuses === undefined) return undefined;
     if (toTag(request) !== undefined) return undefined;
     const retryAfter = this.#refused.get(key) ?? this.#user.refuses(request);
     if (retryAfter !== undefined) this.#refused.set(key, retryAfter);

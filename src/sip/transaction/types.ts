@@ -66,8 +66,8 @@ export type ClientTransaction = {
 
 export type TransactionUser = {
   /**
-   * Whether a new INVITE outside dialogs is one too many: then it is answered 503 with that Retry-After (seconds), without
-   * a transaction, and so are its retransmissions.
+   * Whether a new INVITE or REGISTER outside dialogs is one too many: then it is answered 503 with that Retry-After
+   * (seconds), without a transaction, and so are its retransmissions.
    */
   refuses?(request: SipRequest): number | undefined;
   /** A new request (never a retransmission, never ACK to a non-2xx). CANCEL arrives through `onCancel`. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { silentLogger, systemRandom } from '../../base/index.ts';
+import { silentLogger, systemRandom, type Clock } from '../../base/index.ts';
 import { systemResolver } from '../../net/index.ts';
 import { VirtualClock } from '../../testing/virtual-clock.ts';
+import { Probes } from './probes.ts';
 import { createTransport } from './transport.ts';
 
 describe('probes of what waits in front of a socket', () => {
@@ -34,5 +35,24 @@ describe('probes of what waits in front of a socket', () => {
     await new Promise<void>((done) => (arrived = done));
     assert.deepEqual(told, [70, 100, 0]);
     await transport.close();
+  });
+
+  it('tell how long a turn of the event loop takes where there are only connections to read', async () => {
+    let now = 0;
+    const due: (() => void)[] = [];
+    const clock: Clock = {
+      now: () => now,
+      wall: () => now,
+      after: (_ms, action) => {
+        due.push(action);
+        return { cancel: () => undefined };
+      },
+    };
+    const told: number[] = [];
+    new Probes(clock, systemRandom).send([], (ms) => told.push(ms));
+    assert.deepEqual(told, []);
+    now = 120;
+    for (const action of due.splice(0)) action();
+    assert.deepEqual(told, [120]);
   });
 });

@@ -3,7 +3,14 @@ import { silentLogger, systemRandom } from '../../base/index.ts';
 import { MemoryBindingStore, MemoryDirectoryStore } from '../../stores/index.ts';
 import { VirtualClock } from '../../testing/index.ts';
 import { seedDirectory, type DirectorySeed } from '../directory/index.ts';
-import { Authenticator, Nonces, Registrar, SourceGuard, type SipRequest } from './index.ts';
+import {
+  Authenticator,
+  Nonces,
+  Registrar,
+  SourceGuard,
+  type RegisterOverload,
+  type SipRequest,
+} from './index.ts';
 import type { AuthenticationPolicy } from './authenticator.ts';
 
 const device = (extension: string, name: string) =>
@@ -103,8 +110,11 @@ export function authorization(a: Answering): string {
 }
 
 /** A registrar on virtual time, with its parts in reach. */
-export async function registrarFixture(policy: Partial<AuthenticationPolicy> = {}) {
-  const clock = new VirtualClock();
+export async function registrarFixture(
+  policy: Partial<AuthenticationPolicy> = {},
+  more: { readonly clock?: VirtualClock; readonly overload?: RegisterOverload } = {},
+) {
+  const { clock = new VirtualClock(), overload } = more;
   const directory = new MemoryDirectoryStore();
   await seedDirectory(directory, seed, systemRandom);
   const bindings = new MemoryBindingStore({
@@ -148,6 +158,7 @@ export async function registrarFixture(policy: Partial<AuthenticationPolicy> = {
     authenticator,
     clock,
     logger: silentLogger,
+    ...(overload === undefined ? {} : { overload }),
     policy: { minExpires: 60, maxExpires: 7200, defaultExpires: 3600, maxContacts: 10 },
   });
   /** Challenges, answers the challenge, and yields the last word. */

@@ -7,6 +7,7 @@ export {
   type Refusal,
 } from './authenticator.ts';
 export { Nonces, type NonceOptions } from './nonces.ts';
+export { RegisterOverload } from './overload.ts';
 export { PhonePinger, type PhonePingerOptions } from './phone-pinger.ts';
 export { deliveryFailed, onePerPhone, samePhone } from './reach.ts';
 export { Registrar, type RegisterAnswer, type RegistrarOptions, type RegistrarPolicy } from './registrar.ts';

@@ -14,6 +14,7 @@ import { deviceById } from '../directory/index.ts';
 import type { Authenticator } from './authenticator.ts';
 import { parseContacts, type ContactValue } from './contacts.ts';
 import { splitHeader, uriParts } from './header-values.ts';
+import type { RegisterOverload } from './overload.ts';
 import { flowOf, type SipRequest, type SipResponse } from './request.ts';
 
 /** Seconds. */
@@ -32,6 +33,8 @@ export type RegistrarOptions = {
   readonly policy: RegistrarPolicy;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Without it nothing is refused for want of time. */
+  readonly overload?: RegisterOverload;
 };
 
 /** An answer to a REGISTER. */
@@ -75,6 +78,8 @@ export class Registrar {
   }
 
   async answer(request: SipRequest): Promise<RegisterAnswer> {
+    const retryAfter = this.#retryAfter(request);
+    if (retryAfter !== undefined) return answer(503, 'Overloaded', { 'Retry-After': String(retryAfter) });
     const unknown = listOf(request, 'require').filter((tag) => !supported.includes(tag));
     if (unknown.length > 0) return answer(420, 'Bad Extension', { Unsupported: unknown.join(', ') });
     const identity = this.#options.authenticator.check(request);
@@ -86,6 +91,14 @@ export class Registrar {
       return answer(403, 'Not your address of record');
     const own = aor === user.extension ? user.extension : device.extension;
     return this.#register(request, { user, device, aor: own });
+  }
+
+  #retryAfter(request: SipRequest): number | undefined {
+    const { overload, authenticator } = this.#options;
+    if (overload === undefined || request.stackTime === undefined) return undefined;
+    const isKnown = () =>
+      request.get('authorization') !== undefined || authenticator.isRegistered(flowOf(request));
+    return overload.refusal(request.stackTime, isKnown);
   }
 
   /** The device that made a binding. */

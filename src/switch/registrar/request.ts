@@ -7,6 +7,8 @@ export interface SipRequest {
   readonly protocol: string;
   readonly source_address: string;
   readonly source_port: number | string;
+  /** When the stack received it: `HH:MM:SS.uuuuuu` by its clock. */
+  readonly stackTime?: string;
   get(name: string): string | undefined;
 }
 

@@ -26,6 +26,7 @@ export const readRequest = (exchange: SrfExchange): SipRequest => ({
   protocol: exchange.protocol,
   source_address: exchange.source_address,
   source_port: exchange.source_port,
+  ...(exchange.stackTime === undefined ? {} : { stackTime: exchange.stackTime }),
   get: (name) => exchange.headers[name.toLowerCase()],
 });
 
