@@ -7,6 +7,8 @@ import { RtpEndpoint, type RtpEndpointOptions } from '../src/testing/index.ts';
 const LOWEST = 34_000;
 const HIGHEST = 60_000;
 const PORTS = 400;
+/** `MEDIA_IO=node` has every scenario run over node:dgram where the machine has io_uring. */
+const io = process.env['MEDIA_IO'] === 'node' ? 'node' : 'auto';
 
 /** A line of the event log, as it came over UDP. */
 export type LoggedEvent = NgDictionary & { readonly type: string };
@@ -41,6 +43,7 @@ export class MediaKit {
       ports: [first, first + PORTS - 1],
       dtmfLog: { address: '127.0.0.1', port: log.address().port },
       threads: 1,
+      io,
       ...options,
     });
     return new MediaKit(engine, log);

@@ -42,7 +42,7 @@ const ADDRESS_OCTETS = 32;
 const ADDRESSES = 64;
 const STAGE = ADDRESSES + ENTRIES * ADDRESS_OCTETS;
 
-const SOCK_DGRAM_CLOEXEC_NONBLOCK = 2 | 0x8_0000 | 0x800;
+const SOCK_DGRAM_CLOEXEC = 2 | 0x8_0000;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const NO_BUFFERS = -105;
@@ -102,7 +102,7 @@ export class RingDatagrams implements DatagramIo, Carrier {
     if (this.#closed) throw new Error('closed');
     const six = addressFamily(options.address) === 6;
     const kernel = this.#kernel;
-    const descriptor = kernel.socket(six ? FAMILY_6 : FAMILY_4, SOCK_DGRAM_CLOEXEC_NONBLOCK);
+    const descriptor = kernel.socket(six ? FAMILY_6 : FAMILY_4, SOCK_DGRAM_CLOEXEC);
     if (descriptor < 0) throw kernel.error('socket');
     kernel.closeAtExit(descriptor);
     try {
