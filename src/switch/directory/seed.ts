@@ -151,8 +151,10 @@ async function removeMissing(
 ): Promise<void> {
   const now = laidOver(directory, seed);
   const same = now.domain === before.domain;
-  const gone = (what: 'users' | 'devices' | 'groups' | 'trunks' | 'numbers') =>
-    before[what].filter((id) => !same || !now[what].includes(id));
+  const gone = (what: 'users' | 'devices' | 'groups' | 'trunks' | 'numbers') => {
+    const named = new Set(same ? now[what] : []);
+    return before[what].filter((id) => !named.has(id));
+  };
   for (const number of gone('numbers')) await directory.removeNumber(before.domain, number);
   for (const id of gone('trunks')) await directory.removeTrunk(id);
   for (const id of gone('groups')) await directory.removeGroup(id);
