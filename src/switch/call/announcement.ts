@@ -1,13 +1,11 @@
 import type { Call } from './call.ts';
 import type { Leg } from './leg.ts';
+import { begin } from './sound.ts';
 import { announcerOffer, asAnswer } from './session-description.ts';
 import type { Incoming } from './signaling.ts';
 
 /** A file of the announcements' folder, and nothing above it. */
 const fileName = /^[\w-][\w.-]{0,127}$/;
-/** What an engine that does not say how long a file is has it take; and the longest that is waited for. */
-const unknownMs = 10_000;
-const longestMs = 120_000;
 
 /**
  * Plays a WAV file to a caller before any answer, as early media (RFC 3960 §2): the call costs nobody anything, and is
@@ -31,9 +29,7 @@ export async function announce(
     if (sdp === undefined) return 'not played: no common codec';
     const body = await call.media.answer(leg, branch, { tag: random.hex(8), sdp });
     incoming.progress(183, { body });
-    const path = `${folder.replace(/\/+$/, '')}/${file}`;
-    const { duration } = await call.media.command('play media', { 'from-tag': leg.tag, file: path });
-    const ms = Math.min(typeof duration === 'number' ? duration : unknownMs, longestMs);
+    const ms = await begin(call.media, leg.tag, { file: `${folder.replace(/\/+$/, '')}/${file}` });
     await new Promise<void>((resolve) => {
       const timer = clock.after(ms, resolve);
       call.afterwards.push(() => {

@@ -3,7 +3,8 @@ import type { CallContext } from './call.ts';
 import { mediaRefusal, MediaSession, offeringTo } from './media-session.ts';
 import { announcerOffer, asAnswer, withDirection } from './session-description.ts';
 import { SipFailure, type Dialog, type Incoming, type Refusal } from './signaling.ts';
-import { toneMs, tones, type Tone } from './tones.ts';
+import { begin } from './sound.ts';
+import type { Tone } from './tones.ts';
 
 /** How long a phone may take to confirm (ACK) the answer, and after that to send its first packet. */
 const ackMs = 5000;
@@ -121,8 +122,7 @@ async function heard(
       await pause(pollMs);
     }
     if (state.left) return;
-    await media.command('play media', { 'from-tag': tag, blob: tones[tone].sound });
-    await pause(toneMs(tone) + lingerMs);
+    await pause((await begin(media, tag, { tone })) + lingerMs);
   } finally {
     if (!state.left) dialog.bye(done);
     await media.close();

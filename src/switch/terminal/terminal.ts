@@ -1,11 +1,8 @@
 import type { Call } from '../call/call.ts';
 import type { Leg } from '../call/leg.ts';
 import type { Dialog, DialogListener, Reason } from '../call/signaling.ts';
-import { toneMs, tones, type Tone } from '../call/tones.ts';
+import { begin, type Sound } from '../call/sound.ts';
 import type { AudioInlet, Take } from './audio-inlet.ts';
-
-/** A tone of the switch, or a WAV file where the media engine finds it. */
-export type Sound = { readonly tone: Tone } | { readonly file: string };
 
 /** Why something that was asked of a leg is over; `gone`: the other side hung up, or was taken elsewhere. */
 type Over<E extends string> = { readonly ended: E | 'gone'; readonly key?: string };
@@ -52,9 +49,6 @@ export type Recorded = Over<'key' | 'silence' | 'limit' | 'failed'> & {
 
 type Event = { readonly kind: 'key'; readonly key: string } | { readonly kind: 'gone' | 'time' };
 
-/** What a media engine that does not say how long a file is has it take; and the longest that is waited for. */
-const unknownMs = 10_000;
-const longestMs = 300_000;
 /** How often a recording is looked at. */
 const lookMs = 100;
 /** Keys that wait to be looked at; more than anybody presses meanwhile. */
@@ -200,11 +194,8 @@ export class Terminal {
   async #start(sound: Sound): Promise<number | undefined> {
     const to = this.#heardBy;
     if (this.#gone || to === undefined) return undefined;
-    const what = 'tone' in sound ? { blob: tones[sound.tone].sound } : { file: sound.file };
     try {
-      const { duration } = await this.#call.media.command('play media', { 'from-tag': to.tag, ...what });
-      const said = typeof duration === 'number' ? Math.min(duration, longestMs) : unknownMs;
-      return 'tone' in sound ? toneMs(sound.tone) : said;
+      return await begin(this.#call.media, to.tag, sound);
     } catch (error) {
       this.#call.log.warn({ error: String(error) }, 'sound not played');
       return undefined;

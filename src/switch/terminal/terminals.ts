@@ -33,7 +33,9 @@ export class Terminals {
     const leg = call.newLeg(call.callee, endpoint);
     const terminal = new Terminal(call, leg, inlet, () => this.#left(call, leg));
     try {
-      const offer = await call.media.offer(rungAs, leg.branch, offeringTo(rungAs, inlet.sdp));
+      // Events are taken as they are: rtpengine answers the caller with none where it is to see to them itself.
+      const how = { ...offeringTo(rungAs, inlet.sdp), events: false };
+      const offer = await call.media.offer(rungAs, leg.branch, how);
       const sdp = asAnswer(inlet.sdp, offer, true);
       if (sdp === undefined) throw new SipFailure(488, 'No common codec');
       inlet.hear(offer);

@@ -1,7 +1,8 @@
 import type { MailboxStore, User, VoiceMessage } from '../../stores/index.ts';
 import type { Call, CallContext } from '../call/call.ts';
 import type { Leg } from '../call/leg.ts';
-import type { Sound, Terminal } from '../terminal/terminal.ts';
+import type { Sound } from '../call/sound.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import type { Draft, MessageFiles } from './message-files.ts';
 
