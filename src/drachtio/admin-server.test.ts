@@ -8,7 +8,7 @@ import { authenticate } from './commands/authenticate.ts';
 import { ping } from './commands/ping.ts';
 import { removeRoute } from './commands/remove-route.ts';
 import { route } from './commands/route.ts';
-import { createFrameReader, printFrame } from './frame.ts';
+import { createFrameReader, FrameWriter } from './frame.ts';
 import { Verbs } from './verbs.ts';
 
 /** A client that speaks frames. */
@@ -33,7 +33,9 @@ class Client {
   }
 
   send(...messages: string[]): void {
-    this.socket.write(Buffer.concat(messages.map((m) => Buffer.from(printFrame(m)))));
+    const writer = new FrameWriter();
+    for (const message of messages) writer.add(message);
+    this.socket.write(Buffer.concat(writer.take()));
   }
 
   /** The next message without its own id; undefined when the server closed the connection. */

@@ -1,5 +1,5 @@
 import type { Connection } from '../net/index.ts';
-import { printFrame } from './frame.ts';
+import { FrameWriter } from './frame.ts';
 import { printMeta, type Meta } from './leader.ts';
 import type { Subscriber } from './verbs.ts';
 
@@ -13,11 +13,12 @@ export class Application implements Subscriber {
   #open = true;
   #messages = 0;
   /** Frames of this turn of the event loop; they leave in one write. */
-  #queue: (Buffer | string)[] = [];
+  readonly #frames = new FrameWriter();
+  #waiting = false;
   readonly #flush = (): void => {
-    const frames = this.#queue;
-    this.#queue = [];
-    for (const frame of frames) this.#connection.write(frame);
+    this.#waiting = false;
+    if (this.#frames.isEmpty) return;
+    for (const bytes of this.#frames.take()) this.#connection.write(bytes);
   };
 
   constructor(id: string, connection: Connection) {
@@ -30,9 +31,9 @@ export class Application implements Subscriber {
     return this.#open;
   }
 
-  /** Answers the command with that id: `OK…`, `NOK|text` or `NO|text`. */
-  reply(commandId: string, text: string, body?: Buffer): void {
-    this.#send(`response|${commandId}|${text}`, body);
+  /** Answers the command with that id: `OK…`, `NOK|text` or `NO|text`; with a SIP message, the text ends its line. */
+  reply(commandId: string, text: string, sip?: Buffer): void {
+    this.#send(`response|${commandId}|${text}`, sip);
   }
 
   /** A SIP message for this application: `sip|META|transaction|dialog|…`, with the local address when given. */
@@ -41,11 +42,10 @@ export class Application implements Subscriber {
     readonly transactionId: string;
     readonly dialogId: string;
     readonly receivedOn?: string;
-    readonly text: string;
-    readonly body?: Buffer;
+    readonly message: Buffer;
   }): void {
     const { meta, transactionId, dialogId, receivedOn = '' } = sip;
-    this.#send(`sip|${printMeta(meta)}|${transactionId}|${dialogId}|${receivedOn}\r\n${sip.text}`, sip.body);
+    this.#send(`sip|${printMeta(meta)}|${transactionId}|${dialogId}|${receivedOn}\r\n`, sip.message);
   }
 
   /** Any other event, such as `cdr:start|…`. */
@@ -68,8 +68,11 @@ export class Application implements Subscriber {
   #send(text: string, body?: Buffer): void {
     if (!this.#open) return;
     this.#messages += 1;
-    if (this.#queue.length === 0) setImmediate(this.#flush);
-    this.#queue.push(printFrame(`${this.id}-${this.#messages}|${text}`, body));
+    if (!this.#waiting) {
+      this.#waiting = true;
+      setImmediate(this.#flush);
+    }
+    this.#frames.add(`${this.id}-${this.#messages}|${text}`, body);
   }
 
   describe(): object {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { createFrameReader, printFrame, type FrameReader } from './frame.ts';
+import { createFrameReader, FrameWriter, type FrameReader } from './frame.ts';
 
-const wire = (texts: readonly string[]) => Buffer.concat(texts.map((text) => Buffer.from(printFrame(text))));
+const wire = (texts: readonly string[]) => {
+  const writer = new FrameWriter();
+  for (const text of texts) writer.add(text);
+  return Buffer.concat(writer.take());
+};
 
 const read = (reader: FrameReader, bytes: Buffer) => {
   const frames: string[] = [];
@@ -12,8 +16,26 @@ const read = (reader: FrameReader, bytes: Buffer) => {
 
 describe('frame', () => {
   it('counts the bytes of UTF-8, not the characters', () => {
-    assert.equal(printFrame('é'), '2#é');
-    assert.equal(printFrame('a|b\r\n', Buffer.from('é')).toString(), '7#a|b\r\né');
+    const writer = new FrameWriter();
+    assert.ok(writer.isEmpty);
+    writer.add('é');
+    writer.add('a|b\r\n', Buffer.from('é'));
+    assert.ok(!writer.isEmpty);
+    assert.equal(Buffer.concat(writer.take()).toString(), '2#é7#a|b\r\né');
+    assert.ok(writer.isEmpty);
+  });
+
+  it('keeps what was taken as it is, and has room for frames of any size', () => {
+    const writer = new FrameWriter();
+    const sizes = [10, 30_000, 30_000, 30_000, 200_000, 1];
+    const text = (size: number, i: number) => String(i).repeat(size);
+    const taken: Buffer[] = [];
+    sizes.forEach((size, i) => {
+      writer.add(text(size, i));
+      if (i % 2 === 1) taken.push(...writer.take());
+    });
+    const { frames } = read(createFrameReader(1_000_000), Buffer.concat(taken));
+    assert.deepEqual(frames, sizes.map(text));
   });
 
   it('reads back any frames from any cut of the stream', () => {

@@ -86,14 +86,45 @@ class Reader implements FrameReader {
 /** Reads frames out of a byte stream, however it is cut. Frames share memory with the chunks pushed. */
 export const createFrameReader = (maxFrameBytes: number): FrameReader => new Reader(maxFrameBytes);
 
-/** One frame; `body` is appended verbatim to the text. */
-export const printFrame = (text: string, body?: Buffer): Buffer | string => {
-  const textBytes = Buffer.byteLength(text);
-  if (body === undefined || body.length === 0) return `${textBytes}#${text}`;
-  const prefix = `${textBytes + body.length}#`;
-  const frame = Buffer.allocUnsafe(prefix.length + textBytes + body.length);
-  frame.write(prefix, 0, 'latin1');
-  frame.write(text, prefix.length, 'utf8');
-  body.copy(frame, prefix.length + textBytes);
-  return frame;
-};
+/** Bytes that frames are gathered in; a longer one gets its own. */
+const slabBytes = 65_536;
+
+/** Gathers frames, one behind the other, to be written together. */
+export class FrameWriter {
+  #slab = Buffer.alloc(0);
+  /** Where the frames that have not been taken begin and end. */
+  #start = 0;
+  #end = 0;
+  #full: Buffer[] = [];
+
+  get isEmpty(): boolean {
+    return this.#start === this.#end && this.#full.length === 0;
+  }
+
+  /** One frame; `body` goes behind the text as it is. */
+  add(text: string, body?: Buffer): void {
+    const bodyBytes = body === undefined ? 0 : body.length;
+    const bytes = Buffer.byteLength(text) + bodyBytes;
+    if (this.#end + MOST_DIGITS + 1 + bytes > this.#slab.length) this.#renew(MOST_DIGITS + 1 + bytes);
+    const slab = this.#slab;
+    let at = this.#end + slab.write(`${bytes}#`, this.#end, 'latin1');
+    at += slab.write(text, at, 'utf8');
+    if (body !== undefined) slab.set(body, at);
+    this.#end = at + bodyBytes;
+  }
+
+  /** What was gathered since this was asked last, in order. It is the caller's to keep. */
+  take(): readonly Buffer[] {
+    const taken = [...this.#full, this.#slab.subarray(this.#start, this.#end)];
+    this.#full = [];
+    this.#start = this.#end;
+    return taken;
+  }
+
+  #renew(needed: number): void {
+    if (this.#end > this.#start) this.#full.push(this.#slab.subarray(this.#start, this.#end));
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, needed));
+    this.#start = 0;
+    this.#end = 0;
+  }
+}

@@ -40,8 +40,20 @@ export type Meta = {
 
 const two = (n: number) => (n < 10 ? `0${n}` : String(n));
 
+let lastWall = Number.NaN;
+let lastTime = '';
+
 /** `HH:MM:SS.uuuuuu`, UTC. */
 export const printTime = (wall: number): string => {
+  // Most messages come with others in the same millisecond.
+  if (wall !== lastWall) {
+    lastWall = wall;
+    lastTime = timeOf(wall);
+  }
+  return lastTime;
+};
+
+const timeOf = (wall: number): string => {
   const day = ((wall % 86_400_000) + 86_400_000) % 86_400_000;
   const seconds = Math.floor(day / 1000);
   const micros = Math.floor((day - seconds * 1000) * 1000);

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import {
-  printHead,
+  printMessage,
   type Flow,
   type MessageEvent,
   type SipMessage,
@@ -9,6 +9,15 @@ import {
 } from '../sip/index.ts';
 import type { Application } from './application.ts';
 import { printMeta, type Meta } from './leader.ts';
+
+type Sent = {
+  readonly message: SipMessage;
+  readonly flow: Flow;
+  readonly bytes: number;
+  readonly wire?: Buffer | undefined;
+};
+
+const wireOf = ({ message, wire }: Sent): Buffer => wire ?? printMessage(message);
 
 /** Writes SIP messages to applications: events, and the echo of what they sent. */
 export class SipEvents {
@@ -25,18 +34,15 @@ export class SipEvents {
     ids: { readonly transactionId: string; readonly dialogId: string; readonly receivedOn?: string },
   ): void {
     const { message, flow, bytes } = event;
-    application.event({
-      ...ids,
-      meta: this.#meta('network', flow, bytes),
-      text: printHead(message),
-      body: message.body,
-    });
+    const { transactionId, dialogId, receivedOn = '' } = ids;
+    const meta = this.#meta('network', flow, bytes);
+    application.event({ meta, transactionId, dialogId, receivedOn, message: printMessage(message) });
   }
 
   /** A response that was made here because the network gave none. */
   local(application: Application, response: SipResponse, transactionId: string, dialogId: string): void {
     const meta = this.#meta('network', undefined, 0);
-    application.event({ meta, transactionId, dialogId, text: printHead(response), body: response.body });
+    application.event({ meta, transactionId, dialogId, message: printMessage(response) });
   }
 
   /** A request that the engine sent by itself. */
@@ -47,42 +53,25 @@ export class SipEvents {
   ): void {
     const { message, flow, bytes } = sent;
     const meta = this.#meta('application', flow, bytes, 'local');
-    application.event({
-      meta,
-      transactionId: 'unsolicited',
-      dialogId,
-      text: printHead(message),
-      body: message.body,
-    });
+    application.event({ meta, transactionId: 'unsolicited', dialogId, message: printMessage(message) });
   }
 
   /** OK to a command that sent a request. */
-  requestSent(
-    application: Application,
-    commandId: string,
-    sent: { readonly message: SipMessage; readonly flow: Flow; readonly bytes: number },
-    transactionId: string,
-  ): void {
+  requestSent(application: Application, commandId: string, sent: Sent, transactionId: string): void {
     const meta = printMeta(this.#meta('application', sent.flow, sent.bytes, 'local'));
-    const { message } = sent;
-    application.reply(
-      commandId,
-      `OK|${meta}|${transactionId}|Msg sent:|\r\n${printHead(message)}`,
-      message.body,
-    );
+    application.reply(commandId, `OK|${meta}|${transactionId}|Msg sent:|\r\n`, wireOf(sent));
   }
 
   /** OK to a command that sent a response. */
   responseSent(
     application: Application,
     commandId: string,
-    sent: { readonly message: SipMessage; readonly flow: Flow; readonly bytes: number },
+    sent: Sent,
     ids: { readonly transactionId: string; readonly dialogId: string },
   ): void {
     const meta = printMeta(this.#meta('application', sent.flow, sent.bytes));
-    const { message } = sent;
-    const leader = `OK|${meta}|${ids.transactionId}|${ids.dialogId}||Msg sent:|`;
-    application.reply(commandId, `${leader}\r\n${printHead(message)}`, message.body);
+    const leader = `OK|${meta}|${ids.transactionId}|${ids.dialogId}||Msg sent:|\r\n`;
+    application.reply(commandId, leader, wireOf(sent));
   }
 
   /** Progress of a proxy command: the response of one target, or one made here in its place. */
@@ -93,7 +82,7 @@ export class SipEvents {
     event: MessageEvent | undefined,
   ): void {
     const meta = printMeta(this.#meta('network', event?.flow, event?.bytes ?? 0));
-    application.reply(commandId, `OK|${meta}|||continue\r\n${printHead(response)}`, response.body);
+    application.reply(commandId, `OK|${meta}|||continue\r\n`, printMessage(response));
   }
 
   #meta(

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { createFrameReader, printFrame } from '../../src/drachtio/frame.ts';
+import { createFrameReader, FrameWriter } from '../../src/drachtio/frame.ts';
 
 export type AdminMessage = { readonly tokens: readonly string[]; readonly sip: string };
 
@@ -43,7 +43,9 @@ export class AdminClient {
   send(message: string): string {
     this.#sent += 1;
     const id = `m${this.#sent}`;
-    this.socket.write(printFrame(`${id}|${message}`));
+    const frame = new FrameWriter();
+    frame.add(`${id}|${message}`);
+    this.socket.write(Buffer.concat(frame.take()));
     return id;
   }
 

@@ -221,7 +221,7 @@ export class Answering {
 
   #resultOf(incoming: Incoming, message: SipResponse, result: SendResult): ReplyResult {
     if (!result.ok) return { ok: false, error: 'closed', detail: result.detail };
-    const { flow, bytes } = result;
-    return { ok: true, message, flow, bytes, dialog: incoming.dialog };
+    const { flow, bytes, wire } = result;
+    return { ok: true, message, flow, bytes, wire, dialog: incoming.dialog };
   }
 }

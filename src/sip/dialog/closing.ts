@@ -109,7 +109,8 @@ export class Closing {
       transactions.sendAck(ack, destinations, (result) => {
         if (!result.ok) return done({ ok: false, error: 'transport', detail: result.detail });
         answer.ack = { request: ack, destination: { kind: 'flow', flow: result.flow } };
-        done({ ok: true, message: ack, flow: result.flow, bytes: result.bytes });
+        const { flow, bytes, wire } = result;
+        done({ ok: true, message: ack, flow, bytes, wire });
       });
     });
   }

@@ -54,10 +54,10 @@ export class Responses implements OutgoingOwner {
     this.#sessions = sessions;
   }
 
-  sent(outgoing: Outgoing, { flow, bytes }: SendResult & { readonly ok: true }): void {
+  sent(outgoing: Outgoing, { flow, bytes, wire }: SendResult & { readonly ok: true }): void {
     if (outgoing.state === 'sending') outgoing.state = 'waiting';
     if (outgoing.dialog !== undefined && outgoing.inDialog) outgoing.dialog.flow ??= flow;
-    this.#tell(outgoing, flow, bytes);
+    this.#tell(outgoing, { flow, bytes, wire });
   }
 
   failed(outgoing: Outgoing, failure: ClientFailure, detail: string): void {
@@ -66,7 +66,8 @@ export class Responses implements OutgoingOwner {
       return this.#launcher.fail(outgoing, failure === 'overloaded' ? 'overloaded' : 'no-transport', detail);
     }
     this.#context.logger.debug({ failure, detail, method: outgoing.method }, 'request failed');
-    this.#tell(outgoing, this.#intendedFlow(outgoing), printMessage(request).length);
+    const wire = printMessage(request);
+    this.#tell(outgoing, { flow: this.#intendedFlow(outgoing), bytes: wire.length, wire });
     this.response(outgoing, localResponse(request, failure), undefined);
   }
 
@@ -309,11 +310,14 @@ export class Responses implements OutgoingOwner {
     outgoing.handlers.onResponse({ response, event, dialog, outgoing });
   }
 
-  #tell(outgoing: Outgoing, flow: Flow, bytes: number): void {
+  #tell(
+    outgoing: Outgoing,
+    sent: { readonly flow: Flow; readonly bytes: number; readonly wire: Buffer | undefined },
+  ): void {
     if (outgoing.told || outgoing.request === undefined) return;
     outgoing.told = true;
     if (outgoing.abandoned !== undefined) return;
-    outgoing.handlers.onSent({ ok: true, message: outgoing.request, flow, bytes }, outgoing);
+    outgoing.handlers.onSent({ ok: true, message: outgoing.request, ...sent }, outgoing);
   }
 
   /** The way that a request would have gone. */

@@ -94,6 +94,8 @@ export type ReplyResult =
       readonly message: SipResponse;
       readonly flow: Flow;
       readonly bytes: number;
+      /** The message as it was sent. */
+      readonly wire?: Buffer | undefined;
       readonly dialog: Dialog | undefined;
     }
   | { readonly ok: false; readonly error: ReplyError; readonly detail: string };
@@ -150,6 +152,8 @@ export type SentResult =
       readonly message: SipRequest;
       readonly flow: Flow;
       readonly bytes: number;
+      /** The message as it was sent. */
+      readonly wire?: Buffer | undefined;
     }
   | { readonly ok: false; readonly error: RequestError; readonly detail: string };
 
@@ -201,8 +205,8 @@ export type UnsolicitedBye = {
 /** What the user of the core is told. All calls are synchronous, in network order. */
 export interface UserAgentHandler {
   /**
-   * Asked of each new INVITE without To tag, before any state is made for it: one too many is answered 503 with that
-   * Retry-After, in seconds.
+   * Asked of each new INVITE or REGISTER without To tag, before any state is made for it: one too many is answered 503
+   * with that Retry-After, in seconds.
    */
   refuses?(request: SipRequest): number | undefined;
   /**

@@ -1,13 +1,20 @@
+import { runEnd, URI } from './chars.ts';
 import { parseParameters, printParameters, quote, unquote } from './parameters.ts';
 import { endOfQuoted, trimBlanks } from './split.ts';
 import type { NameAddress } from './types.ts';
 import { uriScheme } from './uri.ts';
 
+/** Without blanks and with a scheme; what is in it is for others to look at. */
+const isUri = (text: string): boolean =>
+  text.startsWith('sip:') && runEnd(text, 4, URI) === text.length
+    ? true
+    : !/\s/.test(text) && uriScheme(text) !== undefined;
+
 const build = (display: string, uri: string, tail: string): NameAddress | undefined => {
   const parameters = parseParameters(tail);
   const trimmed = trimBlanks(uri);
   // RFC 4475 §3.1.2.14: blanks around the URI in the brackets are harmless, blanks in it are not.
-  if (parameters === undefined || /\s/.test(trimmed) || uriScheme(trimmed) === undefined) return undefined;
+  if (parameters === undefined || !isUri(trimmed)) return undefined;
   return display === '' ? { uri: trimmed, parameters } : { display, uri: trimmed, parameters };
 };
 
@@ -23,6 +30,7 @@ const quotedOpening = (value: string): Opening | undefined => {
 
 const plainOpening = (value: string): Opening | undefined => {
   const open = value.indexOf('<');
+  if (open === 0) return { display: '', open };
   const display = open > 0 ? trimBlanks(value.slice(0, open)) : '';
   // Non-token characters in an unquoted display name are let through (RFC 4475 §3.1.2.15), a stray quote is not.
   return /[";]/.test(display) ? undefined : { display, open };

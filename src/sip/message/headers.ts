@@ -1,4 +1,4 @@
-import { canonicalName, headerKey, isToken } from './names.ts';
+import { canonicalName, fieldName, headerKey } from './names.ts';
 import { splitList, trimBlanks } from './split.ts';
 import type { HeaderField, Headers } from './types.ts';
 
@@ -6,17 +6,34 @@ import type { HeaderField, Headers } from './types.ts';
 const oneLine = (value: string): string =>
   trimBlanks(value.includes('\n') || value.includes('\r') ? value.replace(/[\r\n]+[ \t]*/g, ' ') : value);
 
-const fieldName = (name: string): string =>
-  isToken(name) ? name : name.replace(/[^A-Za-z0-9\-.!%*_+`'~]/g, '') || '_';
-
 type Memo = { readonly value: string; readonly parsed: unknown };
+
+/** A header whose parsed first value is kept. */
+export type Kept = { readonly key: string; readonly slot: number };
+export const kept = Object.freeze({
+  via: { key: 'via', slot: 0 },
+  from: { key: 'from', slot: 1 },
+  to: { key: 'to', slot: 2 },
+  contact: { key: 'contact', slot: 3 },
+  cseq: { key: 'cseq', slot: 4 },
+});
+const slots: Readonly<Record<string, number | undefined>> = Object.fromEntries(
+  Object.values(kept).map(({ key, slot }) => [key, slot]),
+);
+
+const pushValues = (found: string[], value: string): void => {
+  if (!value.includes(',')) {
+    if (value !== '') found.push(value);
+  } else found.push(...splitList(value));
+};
 
 /** The header fields of a message: three parallel arrays, so that a lookup is a scan over a few shared strings. */
 export class HeaderTable implements Headers {
   #keys: string[];
   #names: string[];
   #values: string[];
-  #memos: Map<string, Memo> | undefined;
+  /** By slot. */
+  #memos: (Memo | undefined)[] | undefined;
   #changed = false;
 
   /** Takes the arrays over. `keys` are what `headerKey` makes of `names`. */
@@ -47,19 +64,13 @@ export class HeaderTable implements Headers {
     const key = headerKey(name);
     const found: string[] = [];
     for (let i = 0; i < this.#keys.length; i++) {
-      if (this.#keys[i] === key) found.push(...splitList(this.#values[i] ?? ''));
+      if (this.#keys[i] === key) pushValues(found, this.#values[i] ?? '');
     }
     return found;
   }
 
   has(name: string): boolean {
     return this.#keys.includes(headerKey(name));
-  }
-
-  /** Whether there is more than one field of that key. */
-  repeats(key: string): boolean {
-    const first = this.#keys.indexOf(key);
-    return first >= 0 && this.#keys.includes(key, first + 1);
   }
 
   set(name: string, value: string | readonly string[]): void {
@@ -102,7 +113,7 @@ export class HeaderTable implements Headers {
 
   clone(): HeaderTable {
     const copy = new HeaderTable(this.#keys.slice(), this.#names.slice(), this.#values.slice());
-    if (this.#memos !== undefined) copy.#memos = new Map(this.#memos);
+    if (this.#memos !== undefined) copy.#memos = this.#memos.slice();
     return copy;
   }
 
@@ -113,14 +124,15 @@ export class HeaderTable implements Headers {
   }
 
   /** What `parse` makes of the first field's value, kept until that value changes. */
-  memo<T>(key: string, parse: (value: string) => T): T | undefined {
+  memo<T>({ key, slot }: Kept, parse: (value: string) => T): T | undefined {
     const index = this.#keys.indexOf(key);
     if (index < 0) return undefined;
     const value = this.#values[index] ?? '';
-    const known = this.#memos?.get(key);
+    const known = this.#memos?.[slot];
     if (known !== undefined && known.value === value) return known.parsed as T;
     const parsed = parse(value);
-    (this.#memos ??= new Map()).set(key, { value, parsed });
+    this.#memos ??= [undefined, undefined, undefined, undefined, undefined];
+    this.#memos[slot] = { value, parsed };
     return parsed;
   }
 
@@ -141,8 +153,11 @@ export class HeaderTable implements Headers {
       this.#names.push(canonicalName(from.#names[i] ?? ''));
       this.#values.push(from.#values[i] ?? '');
     }
-    const memo = from.#memos?.get(key);
-    if (memo !== undefined) (this.#memos ??= new Map()).set(key, memo);
+    const slot = slots[key];
+    const memo = slot === undefined ? undefined : from.#memos?.[slot];
+    if (slot === undefined || memo === undefined) return;
+    this.#memos ??= [undefined, undefined, undefined, undefined, undefined];
+    this.#memos[slot] = memo;
   }
 
   #insert(index: number, name: string, values: readonly string[]): void {

@@ -1,5 +1,5 @@
 import { parseNameAddress } from './address.ts';
-import { HeaderTable, tableOf } from './headers.ts';
+import { HeaderTable, kept, tableOf } from './headers.ts';
 import { splitList } from './split.ts';
 import { reasonPhrase } from './status.ts';
 import type {
@@ -133,17 +133,17 @@ const parseFirstAddress = (value: string): NameAddress | undefined => parseNameA
 
 /** The topmost Via; undefined when there is none or it is malformed. Cached, as all of these. */
 export const topVia = (message: SipMessage): Via | undefined =>
-  asTable(message.headers).memo('via', parseFirstVia);
+  asTable(message.headers).memo(kept.via, parseFirstVia);
 
 export const from = (message: SipMessage): NameAddress | undefined =>
-  asTable(message.headers).memo('from', parseNameAddress);
+  asTable(message.headers).memo(kept.from, parseNameAddress);
 
 export const to = (message: SipMessage): NameAddress | undefined =>
-  asTable(message.headers).memo('to', parseNameAddress);
+  asTable(message.headers).memo(kept.to, parseNameAddress);
 
 /** The first Contact; undefined for `*`. */
 export const contact = (message: SipMessage): NameAddress | undefined =>
-  asTable(message.headers).memo('contact', parseFirstAddress);
+  asTable(message.headers).memo(kept.contact, parseFirstAddress);
 
 export const fromTag = (message: SipMessage): string | undefined => from(message)?.parameters.get('tag');
 
@@ -153,7 +153,7 @@ export const toTag = (message: SipMessage): string | undefined => to(message)?.p
 export const callId = (message: SipMessage): string => message.headers.get('call-id') ?? '';
 
 export const cseq = (message: SipMessage): CSeq | undefined =>
-  asTable(message.headers).memo('cseq', parseCSeq);
+  asTable(message.headers).memo(kept.cseq, parseCSeq);
 
 /** The branch of the topmost Via. */
 export const branch = (message: SipMessage): string | undefined => topVia(message)?.parameters.get('branch');

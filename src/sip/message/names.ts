@@ -1,3 +1,5 @@
+import { isAll, TOKEN } from './chars.ts';
+
 // The compact forms of RFC 3261 §7.3.3, RFC 3515, RFC 3892, RFC 3841, RFC 4028, RFC 6665, RFC 8224.
 const compactForms: Readonly<Record<string, string>> = {
   a: 'Accept-Contact',
@@ -50,10 +52,32 @@ for (const [letter, name] of Object.entries(compactForms)) {
   for (const spelling of [letter, letter.toUpperCase()]) keys.set(spelling, name.toLowerCase());
 }
 
-const token = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
+/** Every usual spelling and its key, and which of them have that first letter and length. */
+const spelled: string[] = [];
+const spelledKeys: string[] = [];
+const bucketOf = (letter: number, length: number): number => ((letter & 31) << 6) | length;
+const buckets: number[][] = [];
+for (const [spelling, key] of keys) {
+  const bucket = bucketOf(spelling.charCodeAt(0), spelling.length);
+  (buckets[bucket] ??= []).push(spelled.length);
+  spelled.push(spelling);
+  spelledKeys.push(key);
+}
+
+/** The number of the usual spelling that stands at `start`; -1 when it is none. Nothing is copied or hashed for it. */
+export const knownSpelling = (text: string, start: number, end: number): number => {
+  if (end - start > 63) return -1;
+  const bucket = buckets[bucketOf(text.charCodeAt(start), end - start)];
+  if (bucket !== undefined)
+    for (const number of bucket) if (text.startsWith(spelled[number] ?? ' ', start)) return number;
+  return -1;
+};
+
+export const spellingOf = (number: number): string => spelled[number] ?? '';
+export const keyOfSpelling = (number: number): string => spelledKeys[number] ?? '';
 
 /** Whether the text is a `token` of RFC 3261 §25.1. */
-export const isToken = (text: string): boolean => token.test(text);
+export const isToken = (text: string): boolean => isAll(text, TOKEN);
 
 /** The name under which a header is found: lower case, compact form made long (RFC 3261 §7.3.3). */
 export const headerKey = (name: string): string => {
@@ -65,7 +89,11 @@ export const headerKey = (name: string): string => {
 
 /** `headerKey` for a name from the wire; undefined when the name is no token. */
 export const wireHeaderKey = (name: string): string | undefined =>
-  keys.get(name) ?? (token.test(name) ? headerKey(name) : undefined);
+  keys.get(name) ?? (isToken(name) ? headerKey(name) : undefined);
+
+/** The name as it may stand in a message: what is no token loses what is wrong with it. */
+export const fieldName = (name: string): string =>
+  keys.has(name) || isToken(name) ? name : name.replace(/[^A-Za-z0-9\-.!%*_+`'~]/g, '') || '_';
 
 /** The usual spelling of a header's name: `Call-ID` for `i` and `call-id`; an unknown name stays as it is. */
 export const canonicalName = (name: string): string => spellings.get(headerKey(name)) ?? name;

@@ -1,8 +1,12 @@
+import { runEnd, TOKEN, VALUE } from './chars.ts';
 import { isToken } from './names.ts';
 import { splitOutside, trimBlanks } from './split.ts';
 import type { Parameters } from './types.ts';
 
 const none: Parameters = new Map();
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const QUESTION = 0x3f;
 
 const value = /^(?:"(?:[^"\\]|\\[^])*"|[^\s"<>,;=?][^\s"<>,;]*)$/;
 
@@ -11,6 +15,26 @@ const value = /^(?:"(?:[^"\\]|\\[^])*"|[^\s"<>,;=?][^\s"<>,;]*)$/;
  * included. Undefined when one is empty or malformed.
  */
 export const parseParameters = (text: string): Parameters | undefined => {
+  if (text === '') return none;
+  return parsePlain(text) ?? parseAny(text);
+};
+
+/** Parameters without quotes and blanks, as nearly all are; undefined for any other. */
+const parsePlain = (text: string): Parameters | undefined => {
+  const found = new Map<string, string | undefined>();
+  for (let at = 0; at < text.length;) {
+    const end = runEnd(text, at + 1, TOKEN);
+    if (text.charCodeAt(at) !== SEMICOLON || end === at + 1) return undefined;
+    const name = text.slice(at + 1, end).toLowerCase();
+    at = text.charCodeAt(end) === EQUALS ? runEnd(text, end + 1, VALUE) : end;
+    if (at === end + 1 || text.charCodeAt(end + 1) === EQUALS || text.charCodeAt(end + 1) === QUESTION)
+      return undefined;
+    if (!found.has(name)) found.set(name, at === end ? undefined : text.slice(end + 1, at));
+  }
+  return found;
+};
+
+const parseAny = (text: string): Parameters | undefined => {
   const trimmed = trimBlanks(text);
   if (trimmed === '') return none;
   if (!trimmed.startsWith(';')) return undefined;

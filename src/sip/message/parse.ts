@@ -13,7 +13,7 @@ import {
   to,
   topVia,
 } from './message.ts';
-import { canonicalName, isToken, wireHeaderKey } from './names.ts';
+import { canonicalName, isToken, keyOfSpelling, knownSpelling, spellingOf, wireHeaderKey } from './names.ts';
 import { isBlank, trimBlanks } from './split.ts';
 import { reasonPhrase } from './status.ts';
 import type { Headers, ParseFailure, ParseResult } from './types.ts';
@@ -33,16 +33,26 @@ type RequestLine = {
 };
 type StatusLine = { readonly kind: 'response'; readonly status: number; readonly reason: string };
 
+/** Methods are compared and looked up all the time: one string each does for all messages. */
+const methods = new Map(
+  'INVITE ACK BYE CANCEL REGISTER OPTIONS INFO MESSAGE NOTIFY PRACK PUBLISH REFER SUBSCRIBE UPDATE'
+    .split(' ')
+    .map((method) => [method, method]),
+);
+const methodOf = (text: string): string => methods.get(text) ?? text;
+
 const versionShape = /^SIP\/[0-9]+\.[0-9]+$/i;
+const SLASH = 0x2f;
 const statusShape = /^SIP\/2\.0 ([1-6][0-9][0-9])(?: (.*))?$/i;
 
 const parseRequestLine = (line: string): RequestLine | undefined => {
   const trimmed = trimBlanks(line);
   const first = trimmed.indexOf(' ');
   const last = trimmed.lastIndexOf(' ');
-  const method = trimmed.slice(0, Math.max(0, first));
+  const method = methodOf(trimmed.slice(0, Math.max(0, first)));
   const version = trimmed.slice(last + 1);
-  if (first <= 0 || first === last || !isToken(method) || !versionShape.test(version)) return undefined;
+  if (first <= 0 || first === last || !isToken(method)) return undefined;
+  if (version !== 'SIP/2.0' && !versionShape.test(version)) return undefined;
   const uri = trimmed.slice(first + 1, last);
   const read = { kind: 'request', method, uri } as const;
   if (version.slice(4) !== '2.0') return { ...read, fault: { status: 505, reason: reasonPhrase(505) } };
@@ -53,7 +63,8 @@ const parseRequestLine = (line: string): RequestLine | undefined => {
 };
 
 const parseStartLine = (line: string): RequestLine | StatusLine | undefined => {
-  if (!/^SIP\//i.test(line)) return parseRequestLine(line);
+  // No method has a slash in it.
+  if (line.charCodeAt(3) !== SLASH || !/^SIP\//i.test(line)) return parseRequestLine(line);
   const match = statusShape.exec(line);
   return match === null ? undefined : { kind: 'response', status: Number(match[1]), reason: match[2] ?? '' };
 };
@@ -66,7 +77,16 @@ const unfold = (text: string): string =>
     .filter((line) => line !== '')
     .join(' ');
 
-type HeaderLines = { readonly headers: HeaderTable; readonly fault?: Fault };
+type HeaderLines = {
+  readonly headers: HeaderTable;
+  /** Bits of `single`: those that stand there more than once. */
+  readonly repeated: number;
+  readonly fault?: Fault;
+};
+
+/** Headers that may stand in a message once. */
+const single = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-length', 'content-type'];
+const singleBits: ReadonlyMap<string, number> = new Map(single.map((key, i) => [key, 1 << i]));
 
 /** Where the field that begins at `position` ends, folded lines included; -1 at a CR or LF that stands alone. */
 const endOfField = (text: string, position: number): number => {
@@ -79,6 +99,21 @@ const endOfField = (text: string, position: number): number => {
     if (!isBlank(text.charCodeAt(end + 2))) return end;
     from = end + 2;
   }
+};
+
+/** An unusual spelling: what stands in front of the colon, if that is in this line. */
+const nameBetween = (text: string, start: number, colon: number, end: number): string =>
+  colon < 0 || colon > end ? '' : trimBlanks(text.slice(start, colon));
+
+const repeatedOf = (keys: readonly string[]): number => {
+  let seen = 0;
+  let repeated = 0;
+  for (const key of keys) {
+    const bit = singleBits.get(key) ?? 0;
+    repeated |= seen & bit;
+    seen |= bit;
+  }
+  return repeated;
 };
 
 /** Splits the header block from `start` on into fields. A line that is no field is left out and noted as the fault. */
@@ -94,8 +129,9 @@ const parseFields = (text: string, start: number, limits: MessageLimits): Header
       break;
     }
     const colon = text.indexOf(':', position);
-    const name = colon < 0 || colon > end ? '' : trimBlanks(text.slice(position, colon));
-    const key = wireHeaderKey(name);
+    const known = knownSpelling(text, position, colon);
+    const name = known < 0 ? nameBetween(text, position, colon, end) : spellingOf(known);
+    const key = known < 0 ? wireHeaderKey(name) : keyOfSpelling(known);
     if (key === undefined) fault ??= bad('Malformed header field');
     else if (keys.length >= limits.headerFields) {
       fault ??= { status: 513, reason: 'Too many header fields' };
@@ -108,11 +144,10 @@ const parseFields = (text: string, start: number, limits: MessageLimits): Header
     }
     position = end + 2;
   }
+  const repeated = repeatedOf(keys);
   const headers = new HeaderTable(keys, names, values);
-  return fault === undefined ? { headers } : { headers, fault };
+  return fault === undefined ? { headers, repeated } : { headers, repeated, fault };
 };
-
-const single = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-length', 'content-type'];
 
 const faultOfContacts = (headers: HeaderTable): Fault | undefined => {
   if (!headers.has('contact')) return undefined;
@@ -131,14 +166,15 @@ const required: readonly (readonly [string, (message: Request | Response) => boo
 ];
 
 /** RFC 3261 §8.1.1 and §20: what every message must have, once and well-formed. */
-const faultOfHeaders = (message: Request | Response): Fault | undefined => {
+const faultOfHeaders = (message: Request | Response, repeated: number): Fault | undefined => {
   const { headers } = message;
-  for (const key of single) {
-    if (headers.repeats(key)) return bad(`More than one ${canonicalName(key)} header field`);
+  if (repeated !== 0) {
+    const first = canonicalName(single.find((_, i) => (repeated & (1 << i)) !== 0) ?? '');
+    return bad(`More than one ${first} header field`);
   }
   for (const [name, wellFormed] of required) {
-    if (!headers.has(name)) return bad(`Missing ${name} header field`);
-    if (!wellFormed(message)) return bad(`Malformed ${name} header field`);
+    if (wellFormed(message)) continue;
+    return bad(`${headers.has(name) ? 'Malformed' : 'Missing'} ${name} header field`);
   }
   if (message.kind === 'response') return undefined;
   if (cseq(message)?.method !== message.method) return bad('CSeq method does not match the Request-Line');
@@ -146,11 +182,12 @@ const faultOfHeaders = (message: Request | Response): Fault | undefined => {
 };
 
 const faultOfUri = (request: Request): Fault | undefined => {
+  if (request.parsedUri !== undefined) return undefined;
   const scheme = uriScheme(request.uri);
   if (scheme === undefined) return bad('Malformed Request-URI');
   // Another scheme is a matter for the user agent: 416 (RFC 3261 §8.2.2.1).
-  if (!['sip', 'sips', 'tel'].includes(scheme)) return undefined;
-  return request.parsedUri === undefined ? bad('Malformed Request-URI') : undefined;
+  if (scheme !== 'sip' && scheme !== 'sips' && scheme !== 'tel') return undefined;
+  return bad('Malformed Request-URI');
 };
 
 /** A tag that is the same for the same request, as a stateless answer needs (RFC 3261 §8.2.7). */
@@ -237,7 +274,7 @@ const faultOf = (head: Head, message: Request | Response, tooLong: boolean): Fau
   return (
     lineFault ??
     head.fields.fault ??
-    faultOfHeaders(message) ??
+    faultOfHeaders(message, head.fields.repeated) ??
     (message.kind === 'request' ? faultOfUri(message) : undefined)
   );
 };

@@ -1,11 +1,12 @@
+import { ALPHANUMERIC, DIGIT, HOST, isAll, runEnd, URI, URI_PARAMETER } from './chars.ts';
 import { isIPv6 } from './ip.ts';
 import type { Parameters, SipUri } from './types.ts';
 
 const schemeShape = /^[A-Za-z][A-Za-z0-9+.-]*$/;
 // Neither space nor control nor what delimits a URI in a header (RFC 3261 §25.1); bytes beyond ASCII are let through.
 const forbidden = /[^!#-;=?-~\u0080-\u{10ffff}]/u;
-const hostShape = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?$/;
-const parameterShape = /^[A-Za-z0-9\-_.!~*'()[\]/:&+$%]+$/;
+const DOT = 0x2e;
+const none: Parameters = new Map();
 const telShape = /^(?:\+[0-9][0-9\-.()]*|[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*)$/;
 
 /** The scheme of a URI in lower case; undefined when the text does not begin with one. */
@@ -18,18 +19,31 @@ export const uriScheme = (uri: string): string | undefined => {
 
 const parseUriParameters = (text: string): Parameters | undefined => {
   const found = new Map<string, string | undefined>();
-  if (text === '') return found;
   for (const piece of text.split(';')) {
     const equals = piece.indexOf('=');
     const name = equals < 0 ? piece : piece.slice(0, equals);
-    if (!parameterShape.test(name)) return undefined;
+    if (!isAll(name, URI_PARAMETER)) return undefined;
     const key = name.toLowerCase();
     if (!found.has(key)) found.set(key, equals < 0 ? undefined : piece.slice(equals + 1));
   }
   return found;
 };
 
+/** A name or an IPv4 address: letters, digits, dots and hyphens; neither of the latter in front, no hyphen at the end. */
+const isHost = (text: string): boolean => {
+  const { length } = text;
+  if (runEnd(text, 0, HOST) !== length || runEnd(text, 0, ALPHANUMERIC) === 0) return false;
+  return text.charCodeAt(length - 1) === DOT || runEnd(text, length - 1, ALPHANUMERIC) === length;
+};
+
 type HostPort = { readonly host: string; readonly port?: number };
+
+/** The number in `:5060`. */
+const portOf = (text: string): number | undefined => {
+  if (!text.startsWith(':') || text.length > 6 || !isAll(text.slice(1), DIGIT)) return undefined;
+  const port = Number(text.slice(1));
+  return port <= 65_535 ? port : undefined;
+};
 
 /** `host`, `host:port`, `[v6]`, `[v6]:port`; the host without brackets. */
 export const parseHostPort = (text: string): HostPort | undefined => {
@@ -46,12 +60,11 @@ export const parseHostPort = (text: string): HostPort | undefined => {
     const colon = text.indexOf(':');
     host = colon < 0 ? text : text.slice(0, colon);
     rest = colon < 0 ? '' : text.slice(colon);
-    if (!hostShape.test(host)) return undefined;
+    if (!isHost(host)) return undefined;
   }
   if (rest === '') return { host };
-  if (!/^:[0-9]{1,5}$/.test(rest)) return undefined;
-  const port = Number(rest.slice(1));
-  return port <= 65_535 ? { host, port } : undefined;
+  const port = portOf(rest);
+  return port === undefined ? undefined : { host, port };
 };
 
 const splitAt = (text: string, mark: string): [string, string | undefined] => {
@@ -61,7 +74,7 @@ const splitAt = (text: string, mark: string): [string, string | undefined] => {
 
 const parseTel = (rest: string): SipUri | undefined => {
   const [number, tail] = splitAt(rest, ';');
-  const parameters = parseUriParameters(tail ?? '');
+  const parameters = tail === undefined ? none : parseUriParameters(tail);
   if (parameters === undefined || !telShape.test(number)) return undefined;
   return { scheme: 'tel', user: number, host: '', parameters };
 };
@@ -72,7 +85,7 @@ const parseSip = (scheme: string, rest: string): SipUri | undefined => {
   const address = rest.slice(at + 1, question < 0 ? undefined : question);
   const [hostText, tail] = splitAt(address, ';');
   const hostPort = parseHostPort(hostText);
-  const parameters = parseUriParameters(tail ?? '');
+  const parameters = tail === undefined ? none : parseUriParameters(tail);
   if (hostPort === undefined || parameters === undefined || at === 0) return undefined;
   const uri: { -readonly [K in keyof SipUri]: SipUri[K] } = { scheme, ...hostPort, parameters };
   if (at > 0) {
@@ -90,7 +103,8 @@ const parseSip = (scheme: string, rest: string): SipUri | undefined => {
  * and for a malformed one. Escapes stay as written.
  */
 export const parseUri = (text: string): SipUri | undefined => {
-  if (forbidden.test(text)) return undefined;
+  if (runEnd(text, 0, URI) !== text.length && forbidden.test(text)) return undefined;
+  if (text.startsWith('sip:')) return parseSip('sip', text.slice(4));
   const scheme = uriScheme(text);
   if (scheme === undefined) return undefined;
   const rest = text.slice(scheme.length + 1);

@@ -82,7 +82,7 @@ export class Sender {
       done(
         flow === undefined
           ? { ok: false, failure: failure ?? 'closed', detail: detail ?? '' }
-          : { ok: true, flow, bytes: bytes.length },
+          : { ok: true, flow, bytes: bytes.length, wire: bytes },
       ),
     );
   }
@@ -101,7 +101,7 @@ export class Sender {
   #datagram(port: UdpPort, bytes: Buffer, remote: Address, done: Done): void {
     port.send(bytes, remote, (error) => {
       if (error === null)
-        done({ ok: true, flow: port.flowTo(remote.address, remote.port), bytes: bytes.length });
+        done({ ok: true, flow: port.flowTo(remote.address, remote.port), bytes: bytes.length, wire: bytes });
       else {
         const tooLarge = (error as NodeJS.ErrnoException).code === 'EMSGSIZE';
         this.#fail(done, tooLarge ? 'too-large' : 'refused', error.message);
@@ -166,7 +166,7 @@ export class Sender {
       return this.#resolved(bytes, { via, flow }, done);
     // Not waited for: a response that is lost is asked for again (RFC 3261 §17.2).
     port.send(bytes, place);
-    done({ ok: true, flow: port.flowTo(place.address, place.port), bytes: bytes.length });
+    done({ ok: true, flow: port.flowTo(place.address, place.port), bytes: bytes.length, wire: bytes });
   }
 
   /** RFC 3261 §18.2.2: the connection is gone, so one is opened to where the Via says, or used if there is one. */

@@ -28,7 +28,13 @@ export type MessageEvent = { readonly message: SipMessage; readonly flow: Flow; 
 export type SendFailure = 'no-transport' | 'unresolved' | 'refused' | 'closed' | 'timeout' | 'too-large';
 
 export type SendResult =
-  | { readonly ok: true; readonly flow: Flow; readonly bytes: number }
+  | {
+      readonly ok: true;
+      readonly flow: Flow;
+      readonly bytes: number;
+      /** The message as it was sent, for who passes it on: it need not be printed again. */
+      readonly wire?: Buffer | undefined;
+    }
   | { readonly ok: false; readonly failure: SendFailure; readonly detail: string };
 
 /** A place to send a request to: a known flow, or an address that was resolved (RFC 3263). */
