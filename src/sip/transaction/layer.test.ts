@@ -112,6 +112,31 @@ describe('transaction layer', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('a request that was challenged is forgotten, and challenged again when it is repeated (RFC 3261 §8.2.7)', () => {
+    const { clock, network, a, b } = world();
+    let lost = 0;
+    network.drop = ({ name }) => name === '401 REGISTER' && lost++ < 1;
+    const register = send(a, request('REGISTER'));
+    clock.advance(10);
+    assert.ok(reply(b.seen.requests[0], 401));
+    idle(b);
+    clock.advance(500);
+    assert.equal(b.seen.requests.length, 2, 'asked again, and new');
+    assert.ok(reply(b.seen.requests[1], 401));
+    assert.equal(reply(b.seen.requests[0], 200), false, 'one answer each');
+    clock.advance(100);
+    assert.deepEqual(register.statuses, [401]);
+    assert.equal(clock.pending, 1, 'nothing but the one who asked (Timer K)');
+    const inDialog = request('INFO');
+    inDialog.headers.set('To', '<sip:bob@10.0.0.2>;tag=b1');
+    send(a, inDialog);
+    clock.advance(10);
+    assert.ok(reply(b.seen.requests[2], 401));
+    assert.deepEqual((b.layer.describe() as Record<string, number>)['servers'], 1, 'a dialog has seen it');
+    clock.advance(60_000);
+    idle(a, b);
+  });
+
   it('retransmissions are absorbed, and answered with what was said last', () => {
     const { clock, network, a, b } = world();
     network.drop = ({ name }) => name.endsWith('OPTIONS') && name !== 'OPTIONS';

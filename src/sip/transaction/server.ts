@@ -1,4 +1,4 @@
-import { createRequest, createResponse, type SipRequest, type SipResponse } from '../message/index.ts';
+import { createRequest, createResponse, toTag, type SipRequest, type SipResponse } from '../message/index.ts';
 import type { Flow, MessageEvent, SendResult } from '../transport/types.ts';
 import { machines, type Context } from './context.ts';
 import { step, type AnyMachine, type Effect } from './machine.ts';
@@ -99,8 +99,13 @@ export class Server implements ServerTransaction {
     if (status === 408 && !this.#isInvite) return false;
     const event = eventOf(status);
     if (step(this.#machine, this.#state, event) === undefined) return false;
+    // RFC 3261 §8.2.7: a challenge needs no state; who has not heard it asks again, and is challenged again. Half of a
+    // flood of registrations would otherwise be remembered for half a minute.
+    const isForgotten =
+      (status === 401 || status === 407) && !this.#isInvite && toTag(this.#request) === undefined;
     this.#sending = { response, done };
     this.step(event);
+    if (isForgotten) this.terminate();
     return true;
   }
 
