@@ -1,4 +1,4 @@
-import { Emitter, type Clock, type Random, type Timer } from '../../base/index.ts';
+import { Emitter, ownText, type Clock, type Random, type Timer } from '../../base/index.ts';
 import type {
   Binding,
   BindingEvents,
@@ -190,14 +190,14 @@ export class MemoryBindingStore implements BindingStore {
       aor,
       userId,
       deviceId,
-      contact: change.uri,
-      flow,
-      path,
-      ...(change.instance === undefined ? {} : { instance: change.instance }),
+      contact: ownText(change.uri),
+      flow: { ...flow, address: ownText(flow.address) },
+      path: path.map(ownText),
+      ...(change.instance === undefined ? {} : { instance: ownText(change.instance) }),
       ...(change.regId === undefined ? {} : { regId: change.regId }),
       q: change.q,
-      ...(userAgent === undefined ? {} : { userAgent }),
-      callId,
+      ...(userAgent === undefined ? {} : { userAgent: ownText(userAgent) }),
+      callId: ownText(callId),
       cseq,
       registeredAt: before?.registeredAt ?? now,
       refreshedAt: now,

@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
-import type { Clock, Random } from '../../base/index.ts';
+import { ownText, type Clock, type Random } from '../../base/index.ts';
 
 export type NonceOptions = {
   readonly clock: Clock;
@@ -96,7 +96,7 @@ export class Nonces {
       this.#used.delete(old);
       this.#forgottenUpTo = Math.max(this.#forgottenUpTo, issued);
     }
-    this.#used.set(nonce, { issued: issuedAt(nonce), highest: count, below: 0 });
+    this.#used.set(ownText(nonce), { issued: issuedAt(nonce), highest: count, below: 0 });
   }
 }
 
