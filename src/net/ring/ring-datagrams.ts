@@ -321,11 +321,12 @@ export class RingDatagrams implements DatagramIo, Carrier {
       entries[at + 9] = CANCELLING;
       return this.#soon();
     }
-    this.#submit();
     this.#finish(socket);
   }
 
   #finish(socket: RingSocket): void {
+    // What it sent must have gone before its descriptor can become another socket's.
+    if (this.#ring.waiting > 0) this.#submit();
     this.#sockets[socket.index] = undefined;
     this.#free.push(socket.index);
     this.#release(socket.descriptor);
