@@ -21,8 +21,9 @@ export type Identity = {
   readonly withheld: boolean;
 };
 
+/** Who talks there: nobody at a mailbox, whoever it is of. */
 export const userOf = (endpoint: Endpoint): User | undefined =>
-  endpoint.kind === 'trunk' ? undefined : endpoint.user;
+  endpoint.kind === 'device' ? endpoint.user : undefined;
 
 /** What tells people which phone or carrier it is: an extension, or the name of a trunk. */
 export const nameOf = (endpoint: Endpoint): string => {

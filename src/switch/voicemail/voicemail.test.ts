@@ -85,6 +85,7 @@ describe('a mailbox', () => {
     const take = await recording(caller);
     assert.deepEqual(played(), [tones.greeting.sound, tones.beep.sound]);
     const spokenAt = clock.wall();
+    assert.equal(world.core.calls.ofUser('u100').length, 0, 'who is called is not in a call');
     await world.pass(5000);
     take.speaks();
     caller.dialog.hangUp();
