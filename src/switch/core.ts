@@ -130,6 +130,12 @@ function mailboxesOf(
   const { store } = kept;
   const files = new MessageFiles(kept.folder);
   const voicemail = new Voicemail({ terminals, store, files, context });
+  directory.events.on('changed', ({ what, id, removed }) => {
+    if (what !== 'user' || !removed) return;
+    voicemail
+      .forget(id)
+      .catch((error: unknown) => log.error({ error: String(error) }, 'messages of a user not removed'));
+  });
   voicemail
     .recover()
     .catch((error: unknown) =>

@@ -277,6 +277,30 @@ describe('a mailbox', () => {
     assert.equal((await mailboxes.get('100', 'a1', ada)).ok, false);
   });
 
+  it('goes with its user', async () => {
+    await open();
+    writeFileSync(join(folder, 'a1.wav'), 'sound');
+    for (const [id, userId] of [
+      ['a1', 'u100'],
+      ['b1', 'u200'],
+    ] as const)
+      await store.put({
+        id,
+        domain,
+        userId,
+        at: 5,
+        seconds: 2,
+        from: '',
+        name: '',
+        callId: 'c',
+        heard: false,
+      });
+    await world.directory.removeUser('u100');
+    await until('no sound', () => (existsSync(join(folder, 'a1.wav')) ? undefined : true));
+    await until('no message', async () => ((await store.count('u100')).all === 0 ? true : undefined));
+    assert.equal((await store.count('u200')).all, 1);
+  });
+
   it('who has no rule for it goes on as before', async () => {
     await open();
     await toMailbox([after('busy')]);

@@ -54,6 +54,22 @@ export class Voicemail {
     }
   }
 
+  /** A user is no more: what was said to them goes, too. */
+  async forget(userId: string): Promise<void> {
+    const { store, files } = this.#parts;
+    for (;;) {
+      // oxlint-disable-next-line no-await-in-loop -- page by page
+      const { items } = await store.list({ userId, limit: 100 });
+      if (items.length === 0) return;
+      for (const message of items) {
+        // oxlint-disable-next-line no-await-in-loop -- one after the other
+        await files.remove(message);
+        // oxlint-disable-next-line no-await-in-loop -- likewise
+        await store.remove(userId, message.id);
+      }
+    }
+  }
+
   async #serve(call: Call, terminal: Terminal, user: User): Promise<void> {
     let end: End = unable;
     try {
