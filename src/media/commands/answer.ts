@@ -25,7 +25,7 @@ export function answer(relay: Relay, request: NgDictionary): NgDictionary {
   if (from === undefined) throw new Refusal('From-tag given, but no such tag exists');
   const to = whoAnswers(call, from, toTag, flags.viaBranch);
   equip(call, to, sdp, familyOf(sdp));
-  applyDescription(to, sdp);
+  applyDescription(to, sdp, flags.sourceAddress);
   for (const stream of to.streams)
     if (stream.security !== undefined && !stream.rejected && !stream.security.accept(stream.cryptos))
       throw new Refusal('No usable SDES crypto suite');

@@ -1,4 +1,5 @@
 import { ngDictionary, ngList, ngNumber, ngText, type NgDictionary } from '../../ng/index.ts';
+import type { SdpAddress } from '../../sdp/index.ts';
 import type { CodecWishes } from '../relay/codec-choice.ts';
 
 /** The options of an offer, answer or subscription that this engine heeds. */
@@ -13,6 +14,10 @@ export type Flags = {
   readonly transportProtocol: string | undefined;
   readonly rtcpMux: ReadonlySet<string>;
   readonly family: 'IP4' | 'IP6' | undefined;
+  /** What the description that is passed on says of where the relay is. */
+  readonly mediaAddress: SdpAddress | undefined;
+  /** Where the sender of the description is, whatever that says. */
+  readonly sourceAddress: string | undefined;
   readonly codec: CodecWishes;
   readonly sdes: ReadonlySet<string>;
   readonly label: string | undefined;
@@ -49,6 +54,10 @@ export function parseFlags(request: NgDictionary): Flags {
     transportProtocol: ngText(request, 'transport-protocol') ?? ngText(request, 'transport protocol'),
     rtcpMux: new Set([...list('rtcp-mux'), ...after('rtcp-mux-')]),
     family: familyOf(ngText(request, 'address-family') ?? ngText(request, 'address family')),
+    mediaAddress: addressOf(ngText(request, 'media-address') ?? ngText(request, 'media address')),
+    sourceAddress: set.has('SIP-source-address')
+      ? addressOf(ngList(request, 'received-from')[1] ?? ngList(request, 'received from')[1])?.address
+      : undefined,
     codec: {
       strip: wishes('strip'),
       mask: wishes('mask'),
@@ -80,6 +89,11 @@ function packetTime(request: NgDictionary, keys: readonly string[]): number {
 function familyOf(text: string | undefined): 'IP4' | 'IP6' | undefined {
   if (text === 'IP4' || text === 'inet') return 'IP4';
   return text === 'IP6' || text === 'inet6' ? 'IP6' : undefined;
+}
+
+function addressOf(text = ''): SdpAddress | undefined {
+  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(text)) return { family: 'IP4', address: text };
+  return /^[\da-f.]*:[\da-f.:]*$/i.test(text) ? { family: 'IP6', address: text } : undefined;
 }
 
 function recordCall(text: string | undefined, set: ReadonlySet<string>): boolean | undefined {

@@ -47,7 +47,7 @@ export const describeOptions = (relay: Relay, how: PassOn): DescribeOptions => (
   role: how.role,
   direction: how.direction,
   family: relay.family(how.family),
-  address: (family) => relay.address(family),
+  address: (family) => how.flags.mediaAddress ?? relay.address(family),
   rtcpAttribute: !how.flags.set.has('no-rtcp-attribute'),
 });
 

@@ -42,12 +42,15 @@ function carryOut(
   const family = familyOf(sdp);
   equip(call, from, sdp, family);
   equip(call, to, sdp, flags.family ?? family);
-  applyDescription(from, sdp);
+  applyDescription(from, sdp, flags.sourceAddress);
   if (!from.peers.includes(to)) {
     // Not answered yet: known to each other, but what `from` has as its latest peer stays.
     from.peers = [to, ...from.peers];
     to.peers = [from, ...to.peers];
   }
+  // Numbered as rtpengine does it: of each line whom it is for, then whose it is.
+  for (const index of sdp.media.keys())
+    for (const stream of [to.stream(index), from.stream(index)]) stream.label ??= call.nextLabel();
   const text = passOn(relay, [from, to], sdp, { flags, role: 'offer', family: flags.family ?? family });
   call.refresh(from);
   if (flags.earlyMedia && to.description === undefined) call.expect(from, to);

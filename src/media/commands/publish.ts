@@ -1,9 +1,21 @@
 import type { NgDictionary } from '../../ng/index.ts';
+import { codecNamed } from '../../sdp/index.ts';
+import { isTranscodable } from '../relay/codec-choice.ts';
 import { applyDescription } from '../relay/describe.ts';
 import type { Relay } from '../relay/relay.ts';
+import type { Stream } from '../relay/stream.ts';
 import { parseFlags } from './flags.ts';
 import { equip, familyOf, needSdp, noteWishes, passOn } from './negotiate.ts';
 import { need, needCallId } from './refusal.ts';
+
+/** Who only sends does so in one codec: the first that is asked for, else that the engine knows; any of them with `any`. */
+function acceptOne(stream: Stream, accept: readonly string[]): void {
+  const { codecs } = stream;
+  const wished = accept.flatMap((name) => codecs.filter((codec) => codecNamed(codec, name)));
+  const known = accept.includes('any') ? codecs[0] : codecs.find(isTranscodable);
+  const chosen = wished[0] ?? known ?? codecs[0];
+  if (chosen !== undefined) stream.codecs = [chosen];
+}
 
 /**
  * A party that comes in with an offer and is not connected with anybody yet. Its answer is recvonly, or with the flag
@@ -22,13 +34,21 @@ export function publish(relay: Relay, request: NgDictionary): NgDictionary {
     noteWishes(party, flags);
     const family = familyOf(sdp);
     equip(call, party, sdp, flags.family ?? family);
-    applyDescription(party, sdp);
-    const text = passOn(relay, [party, party], sdp, {
-      flags,
-      role: 'answer',
-      family: flags.family ?? family,
-      direction: flags.set.has('bidirectional') ? 'sendrecv' : 'recvonly',
-    });
+    applyDescription(party, sdp, flags.sourceAddress);
+    const bidirectional = flags.set.has('bidirectional');
+    if (!bidirectional) for (const stream of party.streams) acceptOne(stream, flags.codec.accept);
+    const own = party.ownSession(relay.address(relay.family(flags.family ?? family)));
+    const text = passOn(
+      relay,
+      [party, party],
+      { ...sdp, session: own },
+      {
+        flags,
+        role: 'answer',
+        family: flags.family ?? family,
+        direction: bidirectional ? 'sendrecv' : 'recvonly',
+      },
+    );
     call.refresh(party);
     return { sdp: text };
   } catch (error) {

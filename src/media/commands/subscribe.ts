@@ -1,5 +1,5 @@
 import { ngList, ngText, type NgDictionary } from '../../ng/index.ts';
-import { printSdp, type Sdp } from '../../sdp/index.ts';
+import { printSdp, sends, type Sdp, type SdpDirection } from '../../sdp/index.ts';
 import type { Call } from '../relay/call.ts';
 import { applyDescription, describePassages, type Passage } from '../relay/describe.ts';
 import type { Party } from '../relay/party.ts';
@@ -7,12 +7,16 @@ import type { Relay } from '../relay/relay.ts';
 import { parseFlags } from './flags.ts';
 import { describeOptions, familyOf, needSdp } from './negotiate.ts';
 import { need, needCall, Refusal } from './refusal.ts';
+import { targetOf } from './target.ts';
 
 const TAG_BYTES = 8;
 
-/** An offer to somebody who wants to hear one party or several: one media description for each of their streams. */
+/**
+ * An offer to somebody who wants to hear one party or several: one media description for each of their streams. With the
+ * flag `SIPREC` each has a name, and the reply tells whose it is (RFC 7866).
+ */
 export function subscribeRequest(relay: Relay, request: NgDictionary): NgDictionary {
-  const call = needCall(relay, request);
+  const call = needCall(relay, request, 'Unknown call-ID');
   const flags = parseFlags(request);
   const toTag = ngText(request, 'to-tag') ?? relay.random.hex(TAG_BYTES);
   const sources = sourcesOf(call, request).filter((party) => party.tag !== toTag);
@@ -21,26 +25,42 @@ export function subscribeRequest(relay: Relay, request: NgDictionary): NgDiction
   call.lastSignal = relay.clock.wall();
   const subscriber = call.byTag(toTag) ?? call.add(toTag, flags.viaBranch);
   subscriber.subscriptions = sources;
-  if (flags.label !== undefined) subscriber.label = flags.label;
-  const family = flags.family ?? familyOf(first);
-  const passages = passagesFor(call, subscriber, family);
-  const direction = flags.set.has('bidirectional') ? 'sendrecv' : 'sendonly';
-  const how = describeOptions(relay, { flags, role: 'offer', family, direction });
-  const sdp: Sdp = describePassages(first.session, passages, how);
+  const label = ngText(request, 'set-label') ?? ngText(request, 'to-label');
+  if (label !== undefined) subscriber.label = label;
+  const family = relay.family(flags.family ?? familyOf(first));
+  const how = { named: flags.set.has('SIPREC'), bidirectional: flags.set.has('bidirectional') };
+  const passages = passagesFor(call, subscriber, family, how);
+  const session = sources.length === 1 ? first.session : subscriber.ownSession(relay.address(family));
+  const sdp: Sdp = describePassages(
+    session,
+    passages,
+    describeOptions(relay, { flags, role: 'offer', family }),
+  );
   call.refresh(subscriber);
   return {
     sdp: printSdp(sdp),
-    'from-tag': sources[0]?.tag ?? '',
+    ...(sources.length === 1 && { 'from-tag': sources[0]!.tag ?? '' }),
+    ...(how.named && namesOf(sources)),
     'from-tags': sources.map((party) => party.tag ?? ''),
     'to-tag': toTag,
   };
 }
 
-function sourcesOf(call: Call, request: NgDictionary): Party[] {
-  if (ngList(request, 'flags').includes('all'))
-    return call.parties.filter((p) => p.description !== undefined);
-  const tags = [...ngList(request, 'from-tags'), ...ngList(request, 'from-tag')];
-  if (tags.length === 0) throw new Refusal('No call participant specified');
+const FROM_TAGS = 'from-tags-';
+
+/** By flag `all`, by tag or tags, by label or by address. */
+function sourcesOf(call: Call, request: NgDictionary): readonly Party[] {
+  const flags = ngList(request, 'flags');
+  // Who only listens has nothing to be heard.
+  const talks = (p: Party) => p.peers.length > 0 || p.subscriptions.length === 0;
+  if (flags.includes('all')) return call.parties.filter((p) => p.description !== undefined && talks(p));
+  const flagged = flags
+    .filter((flag) => flag.startsWith(FROM_TAGS))
+    .map((flag) => flag.slice(FROM_TAGS.length));
+  const tags = [...ngList(request, 'from-tags'), ...flagged, ...ngList(request, 'from-tag')];
+  const isNamed = ['label', 'address'].some((key) => ngText(request, key) !== undefined);
+  if (tags.length === 0 && !isNamed) throw new Refusal('No monologues matched');
+  if (tags.length === 0) return targetOf(call, request).parties;
   return [...new Set(tags)].map((tag) => {
     const party = call.byTag(tag);
     if (party === undefined) throw new Refusal('From-tag given, but no such tag exists');
@@ -48,26 +68,59 @@ function sourcesOf(call: Call, request: NgDictionary): Party[] {
   });
 }
 
+type Manner = { readonly named: boolean; readonly bidirectional: boolean };
+
 /** The streams of all sources in a row, each with a stream of the subscriber's. */
-function passagesFor(call: Call, subscriber: Party, family: 'IP4' | 'IP6'): Passage[] {
+function passagesFor(
+  call: Call,
+  subscriber: Party,
+  family: 'IP4' | 'IP6',
+  { named, bidirectional }: Manner,
+): Passage[] {
   const passages: Passage[] = [];
-  for (const source of subscriber.subscriptions)
-    for (const [index, media] of (source.description?.media ?? []).entries()) {
-      const to = subscriber.stream(passages.length);
+  for (const party of subscriber.subscriptions)
+    for (const [index, media] of (party.description?.media ?? []).entries()) {
+      const [from, to] = [party.stream(index), subscriber.stream(passages.length)];
       if (media.port !== 0 && !call.equip(to, family)) throw new Refusal('Ran out of ports');
-      passages.push({ from: source.stream(index), to, sdp: source.description!, media });
+      from.label ??= call.nextLabel();
+      // Who is on hold and sends nothing is not to be heard.
+      const oneWay = sends(from.direction) ? 'sendonly' : 'inactive';
+      const direction = bidirectional ? 'sendrecv' : oneWay;
+      const label = named ? from.label : undefined;
+      passages.push({ from, to, sdp: party.description!, media, direction, label });
     }
   return passages;
+}
+
+/** Whose the named media lines are: by party, and by name. */
+function namesOf(sources: readonly Party[]): NgDictionary {
+  const byName: Record<string, NgDictionary> = {};
+  const byParty = sources.map((party) => {
+    const of = { tag: party.tag ?? '', ...(party.label !== undefined && { label: party.label }) };
+    const medias = party.streams.map(({ index, kind, direction, label = '' }) => {
+      const media = { index: index + 1, type: kind, mode: reversed(direction) };
+      byName[label] = { ...of, ...media };
+      return { ...media, label };
+    });
+    return { ...of, medias };
+  });
+  return { 'tag-medias': byParty, 'media-labels': byName };
+}
+
+/** The direction as the relay would tell it to the party itself. */
+function reversed(direction: SdpDirection): SdpDirection {
+  if (direction === 'sendonly') return 'recvonly';
+  return direction === 'recvonly' ? 'sendonly' : direction;
 }
 
 /** The subscriber's answer: from here on it hears what it asked for. */
 export function subscribeAnswer(relay: Relay, request: NgDictionary): NgDictionary {
   const sdp = needSdp(request);
-  const call = needCall(relay, request);
+  const call = needCall(relay, request, 'Unknown call-ID');
   const subscriber = call.byTag(need(request, 'to-tag'));
   if (subscriber === undefined) throw new Refusal('To-tag given, but no such tag exists');
   call.lastSignal = relay.clock.wall();
-  applyDescription(subscriber, sdp);
+  applyDescription(subscriber, sdp, parseFlags(request).sourceAddress);
   for (const stream of subscriber.streams)
     if (stream.security !== undefined && !stream.rejected && !stream.security.accept(stream.cryptos))
       throw new Refusal('No usable SDES crypto suite');
@@ -81,7 +134,7 @@ export function subscribeAnswer(relay: Relay, request: NgDictionary): NgDictiona
 
 /** Ends a subscription; somebody who did nothing but listen leaves the call. */
 export function unsubscribe(relay: Relay, request: NgDictionary): NgDictionary {
-  const call = needCall(relay, request);
+  const call = needCall(relay, request, 'Unknown call-ID');
   const subscriber = call.byTag(need(request, 'to-tag'));
   if (subscriber === undefined) throw new Refusal('To-tag given, but no such tag exists');
   subscriber.subscriptions = [];

@@ -47,6 +47,7 @@ export class Call {
   /** The changes of source in it, the latest last. */
   readonly turns: Turn[] = [];
   readonly #timers = new Set<Timer>();
+  #labels = 0;
 
   constructor(id: string, host: Host) {
     this.id = id;
@@ -75,6 +76,11 @@ export class Call {
     if (this.parties.length === 0) party.side = 'left';
     this.parties = [...this.parties, party];
     return party;
+  }
+
+  /** A name for a media line, the same for the life of the call (RFC 4574). */
+  nextLabel(): string {
+    return String(this.#labels++);
   }
 
   /** Sees that a stream has ports; false when there are none left. */

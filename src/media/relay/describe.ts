@@ -57,13 +57,18 @@ const ownAttributes = new Set(
   ).split(' '),
 );
 
-/** Takes what a party's own description says of it. */
-export function applyDescription(party: Party, sdp: Sdp): void {
+/** Takes what a party's own description says of it; it is at `elsewhere`, if that is given, whatever it says. */
+export function applyDescription(party: Party, sdp: Sdp, elsewhere?: string): void {
   party.description = sdp;
-  for (const [index, media] of sdp.media.entries()) applyMedia(party.stream(index), sdp, media);
+  for (const [index, media] of sdp.media.entries()) {
+    const said = connectionOf(sdp, media)?.address;
+    applyMedia(party.stream(index), { sdp, media, address: said === undefined ? said : (elsewhere ?? said) });
+  }
 }
 
-function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
+type Applied = { readonly sdp: Sdp; readonly media: SdpMedia; readonly address: string | undefined };
+
+function applyMedia(stream: Stream, { sdp, media, address }: Applied): void {
   stream.kind = media.kind;
   stream.protocol = media.protocol;
   stream.direction = directionOf(sdp, media);
@@ -73,9 +78,8 @@ function applyMedia(stream: Stream, sdp: Sdp, media: SdpMedia): void {
   stream.cryptos = attributes(media.lines, 'crypto');
   if (!stream.packetTime.fixed) stream.packetTime.ms = packetTimeOf(media) ?? stream.packetTime.ms;
   stream.secure(media.protocol);
-  const address = connectionOf(sdp, media)?.address;
   if (stream.rejected || address === undefined) return;
-  stream.held = isNullAddress(address);
+  stream.held = isNullAddress(connectionOf(sdp, media)?.address);
   stream.rtp.advertise({ address, port: media.port });
   stream.rtcp.advertise({ address, port: stream.muxed ? media.port : rtcpPortOf(media) });
 }
@@ -90,6 +94,10 @@ export type Passage = {
   readonly to: Stream;
   readonly sdp: Sdp;
   readonly media: SdpMedia;
+  /** In place of the direction that the options name. */
+  readonly direction?: SdpDirection;
+  /** Its name among several (RFC 4574). */
+  readonly label?: string | undefined;
 };
 
 /** The description of `from` as `to` is to see it: the relay's addresses and ports, and what `to` may send. */
@@ -147,7 +155,8 @@ function sessionLine(line: SdpLine, address: SdpAddress, replaceOrigin: boolean)
   return bundle || ownAttributes.has(attributeName(line) ?? '') ? [] : [line];
 }
 
-function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptions): SdpMedia {
+function describeMedia(passage: Passage, options: DescribeOptions): SdpMedia {
+  const { from, to, sdp, media } = passage;
   if (!isRelayed(media)) return media;
   if (media.port === 0 || to.ports === undefined)
     return { ...withPort(media, 0), lines: withoutAttributes(media.lines, ownAttributes) };
@@ -159,15 +168,17 @@ function describeMedia({ from, to, sdp, media }: Passage, options: DescribeOptio
   tellCodecs(from, to, options);
   fixPacketTimes(from, to, media, options);
   const own = options.stripExtmap ? new Set([...ownAttributes, 'extmap']) : ownAttributes;
-  const kept = withoutAttributes(media.lines, own);
+  const kept = withoutAttributes(media.lines, passage.label === undefined ? own : new Set([...own, 'label']));
+  const direction = passage.direction ?? options.direction ?? directionSaid(sdp, media);
   return {
     ...withPort(media, to.ports.rtp.port),
     protocol,
     formats: to.told.map((codec) => String(codec.payloadType)),
     lines: [
       ...kept.filter((line) => !isPacketTime(line)),
+      ...(passage.label === undefined ? [] : [{ type: 'a', value: `label:${passage.label}` }]),
       ...codecLines(to.told),
-      { type: 'a', value: options.direction ?? directionSaid(sdp, media) },
+      { type: 'a', value: direction },
       ...rtcpLines(from, to, options),
       ...cryptoLines(to, options),
       ...packetTimeLines(to),

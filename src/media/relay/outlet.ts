@@ -113,7 +113,8 @@ export class Outlet {
     if (route.making !== undefined && route.making !== transcoder) route.mapping.mapped = false;
     route.making = transcoder;
     transcoder.push(packet, route.source.lost, (made) => {
-      if (route.source.party.silenced) {
+      // Of comfort noise only its level is heard.
+      if (route.source.party.silenced && rtpPayloadType(made) === transcoder.to.payloadType) {
         const length = silence(made, rtpHeaderLength(made), transcoder.to.name);
         if (length < 0) return this.skip(route);
         made = made.subarray(0, length);

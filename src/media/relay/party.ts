@@ -1,6 +1,9 @@
-import type { Sdp } from '../../sdp/index.ts';
+import type { Sdp, SdpAddress, SdpLine } from '../../sdp/index.ts';
 import type { Call } from './call.ts';
 import { Stream } from './stream.ts';
+
+/** By their name recorders, and tests, know the descriptions of an rtpengine. */
+const OWN_SESSION = 'rtpengine-flipswitch';
 
 /** One side of a call: a tag, or a branch that has not answered yet, with a stream for each media line. */
 export class Party {
@@ -24,6 +27,9 @@ export class Party {
   mediaBlocked = false;
   mediaSilenced = false;
   dtmfBlocked = false;
+  /** Of the descriptions that the relay makes for it in nobody else's name (RFC 8866 §5.2). */
+  #sessionId = 0;
+  #sessionVersion = 0;
   /** Whether its sound is to be searched for digits although it could send events. */
   detectsDigits = false;
 
@@ -34,6 +40,20 @@ export class Party {
     this.created = call.clock.wall();
     this.ssrc = Math.floor(call.random.unit() * 0x1_0000_0000);
     this.cname = call.random.hex(8);
+  }
+
+  /** The o= and s= lines of a description that the relay makes for this party, one version after the other. */
+  ownSession({ family, address }: SdpAddress): readonly SdpLine[] {
+    if (this.#sessionId === 0) {
+      this.#sessionId = 1 + Math.floor(this.call.random.unit() * 0x7fff_ffff);
+      this.#sessionVersion = this.#sessionId;
+    } else this.#sessionVersion++;
+    return [
+      { type: 'v', value: '0' },
+      { type: 'o', value: `- ${this.#sessionId} ${this.#sessionVersion} IN ${family} ${address}` },
+      { type: 's', value: OWN_SESSION },
+      { type: 't', value: '0 0' },
+    ];
   }
 
   get peer(): Party | undefined {

@@ -29,6 +29,8 @@ export class Stream {
   readonly party: Party;
   readonly index: number;
   kind = 'audio';
+  /** Its name among the media lines of the call, for who subscribes to several (RFC 4574). */
+  label: string | undefined;
   #protocol = 'RTP/AVP';
   #isRtp = true;
   ports: PortPair | undefined;
