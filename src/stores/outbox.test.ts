@@ -44,6 +44,27 @@ describe('outbox', () => {
     assert.equal(outbox.waiting, 0);
   });
 
+  it('more than fit together are written one batch after the other, without a pause', async () => {
+    const many = new Outbox<number>({
+      what: 'numbers',
+      clock,
+      log: silentLogger,
+      write: async (batch) => void written.push([...batch]),
+    });
+    for (let i = 0; i < 500; i++) many.put(i);
+    await settle();
+    clock.advance(50);
+    for (let i = 0; i < 3; i++) {
+      await settle();
+      clock.advance(0);
+    }
+    assert.deepEqual(
+      written.map((batch) => batch.length),
+      [1, 200, 200, 99],
+    );
+    await many.close();
+  });
+
   it('keeps what cannot be written, says so, and makes up for it', async () => {
     broken = true;
     outbox.put(1);

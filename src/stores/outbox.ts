@@ -93,7 +93,8 @@ export class Outbox<T> {
   async #writeBatch(): Promise<void> {
     const { write, log, what, clock } = this.#options;
     const batch = this.#waiting.slice(0, batchSize);
-    let pause = this.#pauseMs;
+    // A full batch says that more is there than one can take.
+    let pause = batch.length < batchSize ? this.#pauseMs : 0;
     try {
       await write(batch);
       const written = new Set(batch);

@@ -81,6 +81,7 @@ class SqliteThread implements DatabaseConnection {
   }
 
   #tell(question: Question): void {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage(question);
   }
 
