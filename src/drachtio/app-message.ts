@@ -1,4 +1,4 @@
-import { isToken, type HeaderField } from '../sip/index.ts';
+import { headerKey, isToken, knownName, type HeaderField } from '../sip/index.ts';
 
 type Common = { readonly headers: readonly HeaderField[]; readonly body: Buffer };
 
@@ -10,15 +10,29 @@ export type AppMessage =
 const BREAK = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
-/** Lines without a colon and names that are no token are dropped, as drachtio-server does. */
-const parseHeaders = (lines: readonly string[]): HeaderField[] => {
+const LF = 0x0a;
+
+/** Where the line ends that begins at `from`: any CR or LF ends it. */
+const endOfLine = (text: string, from: number): number => {
+  const feed = text.indexOf('\n', from);
+  const end = text.indexOf('\r', from);
+  if (feed < 0 || end < 0) return Math.max(feed, end) < 0 ? text.length : Math.max(feed, end);
+  return Math.min(feed, end);
+};
+
+/** Lines without a colon and names that are no token are dropped, as drachtio-server does; known names spelled as usual. */
+const parseHeaders = (text: string, start: number): HeaderField[] => {
   const headers: HeaderField[] = [];
-  for (let i = 1; i < lines.length; i++) {
-    const line = lines[i] as string;
-    const colon = line.indexOf(':');
-    if (colon <= 0) continue;
-    const name = line.slice(0, colon).trim();
-    if (isToken(name)) headers.push({ name, value: line.slice(colon + 1).trim() });
+  for (let at = start; at < text.length;) {
+    const end = endOfLine(text, at);
+    const colon = text.indexOf(':', at);
+    if (colon > at && colon < end) {
+      const known = knownName(text, at, colon);
+      const name = known ?? text.slice(at, colon).trim();
+      if (known !== undefined || isToken(name))
+        headers.push({ name, value: text.slice(colon + 1, end).trim() });
+    }
+    at = text.charCodeAt(end + 1) === LF ? end + 2 : end + 1;
   }
   return headers;
 };
@@ -44,15 +58,15 @@ const parseStartLine = (line: string): StartLine | string => {
  */
 export const parseAppMessage = (sip: Buffer): AppMessage | string => {
   const end = sip.indexOf(BREAK);
-  const lines = sip.toString('utf8', 0, end < 0 ? sip.length : end).split(/[\r\n]+/);
-  const start = parseStartLine(lines[0] ?? '');
+  const head = sip.toString('utf8', 0, end < 0 ? sip.length : end);
+  const lineEnd = endOfLine(head, 0);
+  const start = parseStartLine(head.slice(0, lineEnd));
   if (typeof start === 'string') return start;
   // The frame shares memory with a socket read; a body may be kept for the life of a dialog.
   const body = end < 0 || end + 4 >= sip.length ? EMPTY : Buffer.from(sip.subarray(end + 4));
-  return { ...start, headers: parseHeaders(lines), body };
+  return { ...start, headers: parseHeaders(head, lineEnd + 1), body };
 };
 
 /** The first value of a header that the application gave. */
 export const given = (message: Common, name: string): string | undefined =>
-  message.headers.find((field) => field.name.length === name.length && field.name.toLowerCase() === name)
-    ?.value;
+  message.headers.find((field) => headerKey(field.name) === name)?.value;

@@ -22,7 +22,7 @@ describe('messages of applications', () => {
       'INVITE sip:a@b SIP/2.0\nfrom:  <sip:x@y> \nbad header: 1\nno colon\nContent-Length: 1\n\nv=0\n\ntail',
     );
     assert.deepEqual(message.headers, [
-      { name: 'from', value: '<sip:x@y>' },
+      { name: 'From', value: '<sip:x@y>' },
       { name: 'Content-Length', value: '1' },
     ]);
     assert.equal(message.body.toString(), 'v=0\r\n\r\ntail');

@@ -6,6 +6,7 @@ import {
   parseUri,
   printNameAddress,
   printUri,
+  usualName,
   type Address,
   type HeaderField,
   type Listener,
@@ -42,8 +43,8 @@ const localised = ['from', 'to', 'contact', 'p-asserted-identity'];
 
 /** The usual spelling of a known header; another one gets capitals behind its hyphens, unless it is an X- header. */
 export const headerSpelling = (name: string): string => {
-  const canonical = canonicalName(name);
-  if (canonical !== name || /^x-/i.test(name)) return canonical;
+  const usual = usualName(name);
+  if (usual !== undefined || /^x-/i.test(name)) return usual ?? name;
   return name.replace(/(^|-)([a-z])/g, (_, dash: string, letter: string) => dash + letter.toUpperCase());
 };
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/index.ts';
 import {
   printMessage,
+  spellOut,
   type Flow,
   type MessageEvent,
   type SipMessage,
@@ -34,6 +35,8 @@ export class SipEvents {
     ids: { readonly transactionId: string; readonly dialogId: string; readonly receivedOn?: string },
   ): void {
     const { message, flow, bytes } = event;
+    // drachtio-srf knows ten of the twenty compact forms, and one of those wrongly.
+    spellOut(message);
     const { transactionId, dialogId, receivedOn = '' } = ids;
     const meta = this.#meta('network', flow, bytes);
     application.event({ meta, transactionId, dialogId, receivedOn, message: printMessage(message) });

@@ -113,6 +113,21 @@ describe('signaling engine, by its wire protocols', () => {
       await caller.nextResponse(481, 'INVITE');
     });
 
+    it('applications get names of headers in full, whichever form they came in (RFC 3261 §7.3.3)', async () => {
+      const port = await start();
+      const app = await application('message');
+      const caller = await peer();
+      caller.request(port, 'MESSAGE', { o: 'presence', r: '<sip:b@pbx.test>', e: 'gzip', Subject: 'x' });
+      const { sip } = await app.event('MESSAGE ');
+      for (const line of [
+        'Event: presence',
+        'Refer-To: <sip:b@pbx.test>',
+        'Content-Encoding: gzip',
+        'Subject: x',
+      ])
+        assert.ok(sip.includes(`\r\n${line}\r\n`), line);
+    });
+
     it('CANCEL: 200 and 487 by the engine, the application is told, its own answer is refused', async () => {
       const port = await start();
       const app = await application('invite');

@@ -136,6 +136,16 @@ export class HeaderTable implements Headers {
     return parsed;
   }
 
+  /** Writes the names that are compact forms in full. */
+  spellOut(): void {
+    for (let i = 0; i < this.#names.length; i++) {
+      const name = this.#names[i] ?? '';
+      if (name.length > 1) continue;
+      this.#names[i] = canonicalName(name);
+      this.#changed ||= this.#names[i] !== name;
+    }
+  }
+
   /** The header block as it goes on the wire, `Content-Length` given anew. */
   print(contentLength: number): string {
     let text = '';

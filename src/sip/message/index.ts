@@ -28,11 +28,12 @@ export {
   fromTag,
   requestUri,
   setToTag,
+  spellOut,
   to,
   toTag,
   topVia,
 } from './message.ts';
-export { canonicalName, headerKey, isToken } from './names.ts';
+export { canonicalName, headerKey, isToken, knownName, usualName } from './names.ts';
 export { parseParameters, printParameters, quote, unquote } from './parameters.ts';
 export { parseHeaders, parseMessage } from './parse.ts';
 export { printHead, printMessage } from './print.ts';

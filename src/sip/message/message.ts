@@ -169,3 +169,6 @@ export const setToTag = (message: SipMessage, tag: string): void => {
   if (value === undefined || parsed === undefined || parsed.parameters.has('tag')) return;
   message.headers.set('To', `${value};tag=${tag}`);
 };
+
+/** Writes names of headers that are compact forms in full (RFC 3261 §7.3.3), for who knows few of them. */
+export const spellOut = (message: SipMessage): void => asTable(message.headers).spellOut();

@@ -73,6 +73,12 @@ export const knownSpelling = (text: string, start: number, end: number): number 
   return -1;
 };
 
+/** The usual spelling of the header whose name stands between the two places; undefined when it is no known one. */
+export const knownName = (text: string, start: number, end: number): string | undefined => {
+  const number = knownSpelling(text, start, end);
+  return number < 0 ? undefined : spellings.get(keyOfSpelling(number));
+};
+
 export const spellingOf = (number: number): string => spelled[number] ?? '';
 export const keyOfSpelling = (number: number): string => spelledKeys[number] ?? '';
 
@@ -94,6 +100,9 @@ export const wireHeaderKey = (name: string): string | undefined =>
 /** The name as it may stand in a message: what is no token loses what is wrong with it. */
 export const fieldName = (name: string): string =>
   keys.has(name) || isToken(name) ? name : name.replace(/[^A-Za-z0-9\-.!%*_+`'~]/g, '') || '_';
+
+/** The usual spelling of a known header's name. */
+export const usualName = (name: string): string | undefined => spellings.get(headerKey(name));
 
 /** The usual spelling of a header's name: `Call-ID` for `i` and `call-id`; an unknown name stays as it is. */
 export const canonicalName = (name: string): string => spellings.get(headerKey(name)) ?? name;

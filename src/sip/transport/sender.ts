@@ -29,6 +29,8 @@ export type SenderOptions = {
   readonly counters: TransportCounters;
   readonly connections: Connections;
   readonly port: (local: Address) => UdpPort | undefined;
+  /** The socket of a UDP flow, while it is open. */
+  readonly portOf: (flow: Flow) => UdpPort | undefined;
   readonly listener: (protocol: Protocol, address: string) => Listener | undefined;
   readonly resolve: (uri: string) => Promise<readonly Destination[]>;
 };
@@ -89,19 +91,18 @@ export class Sender {
 
   #overFlow(bytes: Buffer, flow: Flow, done: Done): void {
     if (flow.protocol === 'udp') {
-      const port = this.#options.port(flow.local);
+      const port = this.#options.portOf(flow);
       if (port === undefined) return this.#fail(done, 'no-transport', 'the UDP socket is closed');
-      return this.#datagram(port, bytes, flow.remote, done);
+      return this.#datagram(port, bytes, flow, done);
     }
     const link = this.#options.connections.of(flow);
     if (link === undefined) return this.#fail(done, 'closed', 'the connection is closed');
     this.#write(link, bytes, done);
   }
 
-  #datagram(port: UdpPort, bytes: Buffer, remote: Address, done: Done): void {
-    port.send(bytes, remote, (error) => {
-      if (error === null)
-        done({ ok: true, flow: port.flowTo(remote.address, remote.port), bytes: bytes.length, wire: bytes });
+  #datagram(port: UdpPort, bytes: Buffer, flow: Flow, done: Done): void {
+    port.send(bytes, flow.remote, (error) => {
+      if (error === null) done({ ok: true, flow, bytes: bytes.length, wire: bytes });
       else {
         const tooLarge = (error as NodeJS.ErrnoException).code === 'EMSGSIZE';
         this.#fail(done, tooLarge ? 'too-large' : 'refused', error.message);
@@ -119,7 +120,7 @@ export class Sender {
     if (protocol === 'udp') {
       const port = this.#options.port(listener.local);
       if (port === undefined) return this.#fail(done, 'no-transport', 'the UDP socket is closed');
-      return this.#datagram(port, bytes, remote, done);
+      return this.#datagram(port, bytes, port.flowTo(remote.address, remote.port), done);
     }
     const known = connections.find(protocol, remote, serverName);
     if (known !== undefined) return this.#write(known, bytes, done);
@@ -159,14 +160,16 @@ export class Sender {
   }
 
   #udpResponse(bytes: Buffer, { via, flow }: { via: Via; flow: Flow }, done: Done): void {
-    const port = this.#options.port(flow.local);
+    const port = this.#options.portOf(flow);
     if (port === undefined) return this.#fail(done, 'no-transport', 'the UDP socket is closed');
     const place = replyAddress(via, 'udp');
+    const isBack = place.address === flow.remote.address && place.port === flow.remote.port;
     if (place.address !== flow.remote.address && addressFamily(place.address) === 0)
       return this.#resolved(bytes, { via, flow }, done);
     // Not waited for: a response that is lost is asked for again (RFC 3261 §17.2).
     port.send(bytes, place);
-    done({ ok: true, flow: port.flowTo(place.address, place.port), bytes: bytes.length, wire: bytes });
+    const over = isBack ? flow : port.flowTo(place.address, place.port);
+    done({ ok: true, flow: over, bytes: bytes.length, wire: bytes });
   }
 
   /** RFC 3261 §18.2.2: the connection is gone, so one is opened to where the Via says, or used if there is one. */

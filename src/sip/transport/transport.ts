@@ -35,7 +35,7 @@ import type {
   SendResult,
   TransportLayer,
 } from './types.ts';
-import { UdpPort } from './udp-port.ts';
+import { UdpFlow, UdpPort } from './udp-port.ts';
 import { stampVia, viaValue } from './via.ts';
 
 const marker = Buffer.from('SIP/2.0');
@@ -67,6 +67,8 @@ export class Transport implements TransportLayer {
   readonly #resolver: UriResolver;
   readonly #sender: Sender;
   readonly #choices = new Recent<Listener>(10_000);
+  #lastChoice:
+    { readonly protocol: Protocol; readonly address: string; readonly listener: Listener } | undefined;
   readonly #probes: Probes;
   #onMessage: (event: MessageEvent) => void = () => undefined;
   #onClosed: (flow: Flow) => void = () => undefined;
@@ -101,6 +103,7 @@ export class Transport implements TransportLayer {
       counters: this.counters,
       connections: this.#connections,
       port: (local) => this.#udp.get(hostPort(local)),
+      portOf: (flow) => this.#portOf(flow),
       listener: (protocol, address) => this.#choose(protocol, address),
       resolve: async (uri) => await this.resolve(uri),
     });
@@ -144,7 +147,7 @@ export class Transport implements TransportLayer {
   listenerFor(destination: Destination): Listener | undefined {
     if (destination.kind === 'address') return this.#choose(destination.protocol, destination.remote.address);
     const { flow } = destination;
-    if (flow.protocol === 'udp') return this.#udp.get(hostPort(flow.local))?.listener;
+    if (flow.protocol === 'udp') return this.#portOf(flow)?.listener;
     return this.#connections.of(flow)?.listener ?? this.#choose(flow.protocol, flow.remote.address);
   }
 
@@ -166,7 +169,7 @@ export class Transport implements TransportLayer {
 
   isOpen(flow: Flow): boolean {
     return flow.protocol === 'udp'
-      ? this.#udp.has(hostPort(flow.local))
+      ? this.#portOf(flow) !== undefined
       : this.#connections.of(flow) !== undefined;
   }
 
@@ -254,7 +257,7 @@ export class Transport implements TransportLayer {
     stampVia(response, flow.remote);
     const bytes = printMessage(response);
     if (link !== undefined) link.write(bytes, () => undefined);
-    else this.#udp.get(hostPort(flow.local))?.send(bytes, flow.remote);
+    else this.#portOf(flow)?.send(bytes, flow.remote);
   }
 
   #broken(failure: ParseFailure, link: Link): void {
@@ -273,7 +276,19 @@ export class Transport implements TransportLayer {
     return listener !== undefined && (isLoopback(address) || !isLoopback(listener.local.address));
   }
 
+  #portOf(flow: Flow): UdpPort | undefined {
+    return flow instanceof UdpFlow ? flow.port : this.#udp.get(hostPort(flow.local));
+  }
+
   #choose(protocol: Protocol, address: string): Listener | undefined {
+    const last = this.#lastChoice;
+    if (last?.protocol === protocol && last.address === address) return last.listener;
+    const listener = this.#choiceOf(protocol, address);
+    if (listener !== undefined) this.#lastChoice = { protocol, address, listener };
+    return listener;
+  }
+
+  #choiceOf(protocol: Protocol, address: string): Listener | undefined {
     const key = `${protocol} ${address}`;
     const known = this.#choices.get(key);
     if (known !== undefined) return known;

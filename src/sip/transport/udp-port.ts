@@ -11,11 +11,19 @@ export class UdpFlow implements Flow {
   readonly local: Address;
   readonly remote: Address;
   readonly reliable = false;
+  readonly #port: UdpPort;
 
-  constructor(local: Address, remote: Address) {
+  constructor(port: UdpPort, remote: Address) {
+    const { local } = port.listener;
     this.id = `udp:${hostPort(local)}/${hostPort(remote)}`;
     this.local = local;
     this.remote = remote;
+    this.#port = port;
+  }
+
+  /** The socket that it runs over; undefined once that is closed. */
+  get port(): UdpPort | undefined {
+    return this.#port.isOpen ? this.#port : undefined;
   }
 }
 
@@ -34,6 +42,7 @@ export class UdpPort {
   readonly listener: Listener;
   readonly #endpoint: UdpEndpoint;
   readonly #flows: Recent<UdpFlow>;
+  #open = true;
 
   private constructor(listener: Listener, endpoint: UdpEndpoint, flows: Recent<UdpFlow>) {
     this.listener = listener;
@@ -61,6 +70,10 @@ export class UdpPort {
     return port;
   }
 
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
   get flows(): number {
     return this.#flows.size;
   }
@@ -69,7 +82,7 @@ export class UdpPort {
     const key = `${address} ${port}`;
     const known = this.#flows.get(key);
     if (known !== undefined) return known;
-    const flow = new UdpFlow(this.listener.local, { address, port });
+    const flow = new UdpFlow(this, { address, port });
     this.#flows.set(key, flow);
     return flow;
   }
@@ -80,6 +93,7 @@ export class UdpPort {
   }
 
   close(): Promise<void> {
+    this.#open = false;
     return this.#endpoint.close();
   }
 
