@@ -11,6 +11,7 @@ const BREAK = Buffer.from('\r\n\r\n');
 const EMPTY = Buffer.alloc(0);
 
 const LF = 0x0a;
+const isBlank = (code: number): boolean => code === 0x20 || code === 0x09;
 
 /** Where the line ends that begins at `from`: any CR or LF ends it. */
 const endOfLine = (text: string, from: number): number => {
@@ -26,7 +27,8 @@ const parseHeaders = (text: string, start: number): HeaderField[] => {
   for (let at = start; at < text.length;) {
     const end = endOfLine(text, at);
     const colon = text.indexOf(':', at);
-    if (colon > at && colon < end) {
+    // A line that begins with a blank goes on with the one before, and is no header of its own.
+    if (colon > at && colon < end && !isBlank(text.charCodeAt(at))) {
       const known = knownName(text, at, colon);
       const name = known ?? text.slice(at, colon).trim();
       if (known !== undefined || isToken(name))

@@ -19,7 +19,7 @@ const read = (text: string) => {
 describe('messages of applications', () => {
   it('takes the header lines that are some, and all the rest as the body', () => {
     const message = read(
-      'INVITE sip:a@b SIP/2.0\nfrom:  <sip:x@y> \nbad header: 1\nno colon\nContent-Length: 1\n\nv=0\n\ntail',
+      'INVITE sip:a@b SIP/2.0\nfrom:  <sip:x@y> \nbad header: 1\n Subject: smuggled\nno colon\nContent-Length: 1\n\nv=0\n\ntail',
     );
     assert.deepEqual(message.headers, [
       { name: 'From', value: '<sip:x@y>' },

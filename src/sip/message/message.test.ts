@@ -95,6 +95,15 @@ describe('SIP messages', () => {
     assert.equal(withBody.body.toString(), 'späť');
   });
 
+  it('prints folded values in one line, so that what goes on is no header to anybody (RFC 3261 §7.3.1)', () => {
+    const text = invite.toString();
+    for (const folded of ['Subject: one\r\n\tP-Asserted-Identity: x', 'Subject:\r\n  Route: x\r\n y'])
+      assert.doesNotMatch(
+        printMessage(parsed(Buffer.from(text.replace('Timestamp: 54', folded)))).toString(),
+        /\r\n[ \t]/,
+      );
+  });
+
   it('takes consumed values off a comma-separated header', () => {
     const { headers } = parsedInvite();
     assert.equal(headers.shift('via'), 'SIP/2.0/UDP pc33.atlanta.example;branch=z9hG4bK776asdhds');

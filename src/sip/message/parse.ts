@@ -81,7 +81,9 @@ type HeaderLines = {
   readonly headers: HeaderTable;
   /** Bits of `single`: those that stand there more than once. */
   readonly repeated: number;
-  readonly fault?: Fault;
+  /** A value goes over several lines. */
+  readonly folded: boolean;
+  readonly fault: Fault | undefined;
 };
 
 /** Headers that may stand in a message once. */
@@ -122,6 +124,7 @@ const parseFields = (text: string, start: number, limits: MessageLimits): Header
   const names: string[] = [];
   const values: string[] = [];
   let fault: Fault | undefined;
+  let folded = false;
   for (let position = start; position < text.length;) {
     const end = endOfField(text, position);
     if (end < 0) {
@@ -140,13 +143,15 @@ const parseFields = (text: string, start: number, limits: MessageLimits): Header
       const value = trimBlanks(text.slice(colon + 1, end));
       keys.push(key);
       names.push(name);
-      values.push(value.includes('\r') ? unfold(value) : value);
+      const isFolded = value.includes('\r');
+      folded ||= isFolded;
+      values.push(isFolded ? unfold(value) : value);
     }
     position = end + 2;
   }
   const repeated = repeatedOf(keys);
   const headers = new HeaderTable(keys, names, values);
-  return fault === undefined ? { headers, repeated } : { headers, repeated, fault };
+  return { headers, repeated, folded, fault };
 };
 
 const faultOfContacts = (headers: HeaderTable): Fault | undefined => {
@@ -297,7 +302,9 @@ export const parseMessage = (datagram: Buffer, limits: MessageLimits = defaultMe
   if ('reason' in head) return failed(head);
   const size = sizeOf(head.fields.headers, frame, datagram.length);
   const body = size.end > frame.bodyStart ? datagram.subarray(frame.bodyStart, size.end) : noBody;
-  const wire = size.counted ? datagram.subarray(frame.start, size.end) : undefined;
+  // Who gets the bytes as they came need not know of folding: a header could be smuggled in by it.
+  const asItCame = size.counted && !head.fields.folded;
+  const wire = asItCame ? datagram.subarray(frame.start, size.end) : undefined;
   const message = assemble(head, body, wire);
   const fault = faultOf(head, message, size.end - frame.start > limits.messageBytes) ?? size.fault;
   return fault === undefined ? { ok: true, message } : failed(fault, message);
