@@ -210,6 +210,22 @@ const stories: Readonly<Record<string, readonly Step[]>> = {
     ['play media', { ...ids }],
     ['start recording', {}],
   ],
+  'what is refused of subscriptions': [
+    ['subscribe request', { ...ids }],
+    ['subscribe answer', { 'to-tag': 'x', sdp: audio(3000) }],
+    ['unsubscribe', { 'to-tag': 'x' }],
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002) }],
+    ['subscribe request', {}],
+    ['subscribe request', { 'from-tag': 'x' }],
+    ['subscribe request', { label: 'x' }],
+  ],
+  'one party is listened to': [
+    ['offer', { ...ids, ...plain, sdp: audio(3000) }],
+    ['answer', { ...to, ...plain, sdp: audio(3002, ['a=recvonly']) }],
+    ['subscribe request', { ...ids, 'to-tag': 's' }],
+    ['subscribe request', { 'from-tag': 'a', 'to-tag': 't' }],
+  ],
   'what is refused in a call': [
     ['offer', { ...ids, ...plain, sdp: audio(3000) }],
     ['answer', { ...to, ...plain, sdp: audio(3002) }],
