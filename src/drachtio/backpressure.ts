@@ -20,7 +20,7 @@ type Lanes = { readonly calls: Admission; readonly registrations: Admission };
 
 const lanesOf = (clock: Clock, targetMs: number, fewest: number): Lanes => ({
   calls: new Admission({ clock, targetMs, fewest, floor: 20 }),
-  registrations: new Admission({ clock, targetMs: targetMs / 2, fewest, floor: 200 }),
+  registrations: new Admission({ clock, targetMs: targetMs / 2, fewest, floor: 1000 }),
 });
 
 /** Answers that an application gives without waiting for anybody: they say how far behind it is. */

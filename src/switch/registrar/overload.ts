@@ -1,10 +1,10 @@
 import { Admission } from '../../base/index.ts';
 import { Lateness, type LatenessParts } from '../lateness.ts';
 
-/** Half of what a call may be late, so that registrations give way before a call is refused. */
-const targetMs = 25;
-/** REGISTERs a second that are taken at any rate: enough to keep some hundred thousand phones that are there. */
-const floor = 200;
+/** Less than a call may be late, so that registrations give way before a call is refused. */
+const targetMs = 40;
+/** REGISTERs a second that are taken at any rate: some hundredths of a core, and a start that is slow at first goes on. */
+const floor = 1000;
 
 /**
  * Refuses REGISTERs that come faster than they can be answered, as after a power cut, before they keep calls waiting
