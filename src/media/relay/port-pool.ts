@@ -13,16 +13,21 @@ export type PortPoolOptions = {
   readonly clock: Clock;
 };
 
-type Closing = { readonly pair: PortPair; readonly since: number; heard: number };
+/** A pair that nobody has, and when it was given back and last heard something. */
+type Resting = { readonly pair: PortPair; readonly since: number; heard: number };
 
 const QUIET_MS = 2000;
 const LONGEST_MS = 30_000;
+const SPARE_MS = 10_000;
+const MOST_SPARE = 500;
 const SWEEP_MS = 500;
 const RECEIVE_BUFFER = 1 << 18;
 
 /**
  * Port pairs on one address. A pair that is given back stays bound until nothing has arrived on it for two
- * seconds (half a minute at most), so that the last packets of one call never end up in the next.
+ * seconds (half a minute at most), so that the last packets of one call never end up in the next. It is then spare for ten
+ * seconds and the next to be given out, which under load spares the system two sockets a pair; one that hears anything
+ * meanwhile, or was never quiet, is closed.
  */
 export class PortPool {
   readonly #options: PortPoolOptions;
@@ -30,8 +35,11 @@ export class PortPool {
   readonly #pairs: number;
   #next = 0;
   #used = 0;
-  readonly #inUse = new Set<number>();
-  readonly #closing = new Set<Closing>();
+  /** Even ports that are bound. */
+  readonly #bound = new Set<number>();
+  readonly #closing = new Set<Resting>();
+  /** Quiet ones, the one that has been so longest first. */
+  readonly #spare = new Set<Resting>();
   #sweep: Timer | undefined;
 
   constructor(options: PortPoolOptions) {
@@ -52,14 +60,27 @@ export class PortPool {
 
   /** The next free pair, or undefined when there is none. Ports that something else has bound are passed over. */
   allocate(): PortPair | undefined {
-    for (let tried = 0; tried < this.#pairs && this.#inUse.size < this.#pairs; tried++) {
+    const pair = this.#reuse() ?? this.#fresh();
+    if (pair !== undefined) this.#used++;
+    return pair;
+  }
+
+  #reuse(): PortPair | undefined {
+    for (const spare of this.#spare) {
+      this.#spare.delete(spare);
+      return spare.pair;
+    }
+    return undefined;
+  }
+
+  #fresh(): PortPair | undefined {
+    for (let tried = 0; tried < this.#pairs && this.#bound.size < this.#pairs; tried++) {
       const port = this.#first + 2 * this.#next;
       this.#next = (this.#next + 1) % this.#pairs;
-      if (this.#inUse.has(port)) continue;
+      if (this.#bound.has(port)) continue;
       const pair = this.#bind(port);
       if (pair === undefined) continue;
-      this.#inUse.add(port);
-      this.#used++;
+      this.#bound.add(port);
       return pair;
     }
     return undefined;
@@ -79,37 +100,59 @@ export class PortPool {
 
   release(pair: PortPair): void {
     const now = this.#options.clock.now();
-    const closing: Closing = { pair, since: now, heard: now };
-    const note = () => (closing.heard = this.#options.clock.now());
-    pair.rtp.onMessage = note;
-    pair.rtcp.onMessage = note;
-    this.#closing.add(closing);
+    const resting: Resting = { pair, since: now, heard: now };
+    const note = () => this.#hears(resting);
+    for (const socket of [pair.rtp, pair.rtcp]) {
+      socket.onMessage = note;
+      socket.onError = nothing;
+    }
+    this.#closing.add(resting);
     this.#sweep ??= this.#options.clock.after(SWEEP_MS, () => this.#sweepOnce());
+  }
+
+  #hears(resting: Resting): void {
+    resting.heard = this.#options.clock.now();
+    // Somebody still sends there: whoever came next would get it.
+    if (this.#spare.delete(resting)) void this.#free(resting.pair);
   }
 
   #sweepOnce(): void {
     const now = this.#options.clock.now();
-    for (const closing of this.#closing) {
-      if (now - closing.heard < QUIET_MS && now - closing.since < LONGEST_MS) continue;
-      this.#closing.delete(closing);
-      void this.#free(closing.pair);
+    for (const spare of this.#spare) {
+      if (now - spare.heard < QUIET_MS + SPARE_MS) break;
+      this.#spare.delete(spare);
+      void this.#free(spare.pair);
     }
-    this.#sweep =
-      this.#closing.size === 0 ? undefined : this.#options.clock.after(SWEEP_MS, () => this.#sweepOnce());
+    for (const closing of this.#closing) this.#judge(closing, now);
+    const left = this.#closing.size + this.#spare.size > 0;
+    this.#sweep = left ? this.#options.clock.after(SWEEP_MS, () => this.#sweepOnce()) : undefined;
+  }
+
+  #judge(closing: Resting, now: number): void {
+    const quiet = now - closing.heard >= QUIET_MS;
+    if (!quiet && now - closing.since < LONGEST_MS) return;
+    this.#closing.delete(closing);
+    if (quiet && this.#spare.size < MOST_SPARE) {
+      this.#spare.add(closing);
+      this.#used--;
+    } else void this.#free(closing.pair).then(() => this.#used--);
   }
 
   async #free(pair: PortPair): Promise<void> {
-    const { port } = pair.rtp;
     await Promise.all([pair.rtp.close(), pair.rtcp.close()]);
-    if (this.#inUse.delete(port)) this.#used--;
+    this.#bound.delete(pair.rtp.port);
   }
 
-  /** Closes what is still waiting for quiet; pairs that were not given back stay with their holders. */
+  /** Closes what nobody has; pairs that were not given back stay with their holders. */
   async close(): Promise<void> {
     this.#sweep?.cancel();
     this.#sweep = undefined;
-    const left = [...this.#closing];
+    const left = [...this.#closing, ...this.#spare];
+    this.#used -= this.#closing.size;
     this.#closing.clear();
-    await Promise.all(left.map((closing) => this.#free(closing.pair)));
+    this.#spare.clear();
+    await Promise.all(left.map(({ pair }) => this.#free(pair)));
   }
 }
+
+const nothing = () => undefined;
