@@ -97,6 +97,39 @@ describe('media engine: its threads', () => {
       assert.equal(ngText(await offer('one'), 'result'), 'ok');
     }).timeout(30_000);
 
+  it('several relays: commands and replies in JSON, statistics of all of them, and refusals', async () => {
+    await start(2);
+    const socket = createSocket('udp4');
+    const asked = async (request: object): Promise<Record<string, unknown>> => {
+      const reply = new Promise<Buffer>((resolve) => socket.once('message', resolve));
+      socket.send(`${systemRandom.hex(8)} ${JSON.stringify(request)}`, engine.port, engine.address);
+      const text = (await reply).toString();
+      return JSON.parse(text.slice(text.indexOf(' ') + 1)) as Record<string, unknown>;
+    };
+    try {
+      for (const call of ['one', 'two', 'drei ß']) {
+        const told = await asked({ command: 'offer', 'call-id': call, 'from-tag': 'a', sdp });
+        assert.match(String(told['sdp']), /^m=audio \d+ RTP\/AVP 0\r$/m);
+      }
+      assert.equal((await asked({ command: 'query', 'call-id': 'drei ß' }))['result'], 'ok');
+      assert.deepEqual(await asked({ command: 'query', 'call-id': 'four' }), {
+        result: 'error',
+        'error-reason': 'Unknown call-id',
+      });
+      const { statistics } = (await asked({ command: 'statistics' })) as {
+        statistics: Record<string, Record<string, unknown>>;
+      };
+      assert.equal(statistics['currentstatistics']?.['sessionsown'], 3);
+      const proxies = statistics['controlstatistics']?.['proxies'] ?? [];
+      assert.equal((proxies as Record<string, unknown>[])[0]?.['errorcount'], 1);
+      const refused = await client.request('offer', { 'call-id': 'five', 'from-tag': 'a', sdp: 'nonsense' });
+      assert.equal(ngText(refused, 'result'), 'error');
+      assert.deepEqual((await client.request('list'))['calls'], ['one', 'two', 'drei ß']);
+    } finally {
+      socket.close();
+    }
+  });
+
   it('a first offer that is refused leaves nothing behind', async () => {
     await start(1);
     const refused = await client.request('offer', { 'call-id': 'one', 'from-tag': 'a', sdp: 'nonsense' });

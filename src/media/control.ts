@@ -1,5 +1,14 @@
 import type { Clock, Logger } from '../base/index.ts';
-import { ngError, ngText, NgServer, type NgDictionary } from '../ng/index.ts';
+import {
+  decodeBencode,
+  encodeBencode,
+  ngError,
+  ngText,
+  NgServer,
+  type NgAnswer,
+  type NgDictionary,
+  type NgMessage,
+} from '../ng/index.ts';
 import type { CallHome, CallHomeListener } from './call-home.ts';
 import type { CallLedger } from './call-ledger.ts';
 import { callId } from './commands/refusal.ts';
@@ -51,7 +60,7 @@ export class Control {
     this.#server = new NgServer({
       ...options.listen,
       ...parts,
-      handle: (request) => this.#handle(request),
+      handle: (request, message) => this.#handle(request, message),
     });
   }
 
@@ -170,43 +179,49 @@ export class Control {
     this.#spawn(index, count);
   }
 
-  #handle(request: NgDictionary): NgDictionary | Promise<NgDictionary> {
+  #handle(request: NgDictionary, message: NgMessage): NgAnswer | Promise<NgAnswer> {
     const command = ngText(request, 'command') ?? '';
     const started = this.#parts.clock.now();
-    const count = (reply: NgDictionary): NgDictionary => {
-      this.#statistics.count(command, this.#parts.clock.now() - started, reply['result'] === 'error');
+    const count = (reply: NgAnswer): NgAnswer => {
+      this.#statistics.count(command, this.#parts.clock.now() - started, isError(reply));
       return reply;
     };
-    const reply = this.#dispatch(command, request);
+    const encoded = () => (message.encoding === 'bencode' ? message.text : encodeBencode(request));
+    const reply = this.#dispatch(command, request, encoded);
     return reply instanceof Promise ? reply.then(count) : count(reply);
   }
 
-  #dispatch(command: string, request: NgDictionary): NgDictionary | Promise<NgDictionary> {
+  #dispatch(command: string, request: NgDictionary, encoded: () => Uint8Array): NgAnswer | Promise<NgAnswer> {
     if (command === 'ping') return { result: 'pong' };
     if (command === 'list') return this.#list(request);
-    if (command === 'statistics') return this.#gather(request);
+    if (command === 'statistics') return this.#gather(request, encoded);
     const id = callId(request);
     const home = id === undefined ? undefined : this.#homes.get(id);
     if (home !== undefined) {
       home.commands++;
-      return home.relay.execute(request);
+      return home.relay.execute(request, encoded);
     }
     const relay = this.#idlest();
     if (relay === undefined) return ngError('No media thread is running');
-    return id !== undefined && makers.has(command) ? this.#make(id, relay, request) : relay.execute(request);
+    const reply = () => relay.execute(request, encoded);
+    return id !== undefined && makers.has(command) ? this.#make(id, relay, reply) : reply();
   }
 
   /** Known from here on, so that what comes meanwhile for the same call goes to the same relay. */
-  #make(id: string, relay: CallHome, request: NgDictionary): NgDictionary | Promise<NgDictionary> {
+  #make(
+    id: string,
+    relay: CallHome,
+    execute: () => NgAnswer | Promise<NgAnswer>,
+  ): NgAnswer | Promise<NgAnswer> {
     const home: Home = { relay, commands: 1 };
     this.#homes.set(id, home);
     relay.calls++;
     this.#parts.ledger?.add(id);
-    const settle = (reply: NgDictionary): NgDictionary => {
-      if (reply['result'] === 'error' && home.commands === 1) this.#forget(id, relay);
+    const settle = (reply: NgAnswer): NgAnswer => {
+      if (home.commands === 1 && isError(reply)) this.#forget(id, relay);
       return reply;
     };
-    const reply = relay.execute(request);
+    const reply = execute();
     return reply instanceof Promise ? reply.then(settle) : settle(reply);
   }
 
@@ -221,9 +236,20 @@ export class Control {
     return { calls: [...this.#homes.keys()].slice(0, Math.max(0, limit)), result: 'ok' };
   }
 
-  async #gather(request: NgDictionary): Promise<NgDictionary> {
-    const parts = await Promise.all(this.#relays.map(async (relay) => relay.execute(request)));
-    const used = parts.filter((part) => part['result'] === 'ok');
+  async #gather(request: NgDictionary, encoded: () => Uint8Array): Promise<NgDictionary> {
+    const replies = await Promise.all(this.#relays.map(async (relay) => relay.execute(request, encoded)));
+    const used = replies.map(decoded).filter((part) => part['result'] === 'ok');
     return { statistics: mergeStatistics(used, this.#statistics, this.#options), result: 'ok' };
   }
 }
+
+const decoded = (reply: NgAnswer): NgDictionary =>
+  reply instanceof Uint8Array ? ((decodeBencode(reply)?.value ?? {}) as NgDictionary) : reply;
+
+/** How an encoded refusal begins (`ngError`). */
+const refusal = Buffer.from('d6:result5:error');
+
+const isError = (reply: NgAnswer): boolean =>
+  reply instanceof Uint8Array
+    ? refusal.equals(reply.subarray(0, refusal.length))
+    : reply['result'] === 'error';

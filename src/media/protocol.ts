@@ -9,15 +9,15 @@ export type RelayThreadOptions = Omit<
 > &
   Pick<MediaEngineOptions, 'io'>;
 
-/** To a relay thread. */
+/** To a relay thread. Requests and replies are in bencode: octets cross from thread to thread more cheaply than objects. */
 export type ToRelay =
-  | { readonly type: 'request'; readonly id: number; readonly request: NgDictionary }
+  | { readonly type: 'request'; readonly id: number; readonly request: Uint8Array }
   | { readonly type: 'close' };
 
 /** From a relay thread. */
 export type FromRelay =
   | { readonly type: 'ready' }
-  | { readonly type: 'reply'; readonly id: number; readonly reply: NgDictionary }
+  | { readonly type: 'reply'; readonly id: number; readonly reply: Uint8Array }
   | { readonly type: 'ended'; readonly call: string }
   | { readonly type: 'notify'; readonly event: NgDictionary }
   | LogMessage

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Logger } from '../base/index.ts';
-import { ngError, type NgDictionary } from '../ng/index.ts';
+import { encodeBencode, ngError, type NgDictionary } from '../ng/index.ts';
 import type { CallHome, CallHomeListener } from './call-home.ts';
 import type { FromRelay, RelayThreadOptions, ToRelay } from './protocol.ts';
 import { writeLog } from './thread-logger.ts';
@@ -15,7 +15,7 @@ export class RelayThread implements CallHome {
   readonly #worker: Worker;
   readonly #listener: RelayThreadListener;
   readonly #logger: Logger;
-  readonly #pending = new Map<number, (reply: NgDictionary) => void>();
+  readonly #pending = new Map<number, (reply: Uint8Array) => void>();
   readonly ready: Promise<void>;
   calls = 0;
   #nextId = 0;
@@ -39,11 +39,12 @@ export class RelayThread implements CallHome {
     this.#worker.on('exit', () => this.#exited());
   }
 
-  execute(request: NgDictionary): Promise<NgDictionary> {
+  execute(_request: NgDictionary, encoded: () => Uint8Array): Promise<Uint8Array> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
       this.#pending.set(id, resolve);
-      this.#post({ type: 'request', id, request });
+      // A copy of its own: what is posted takes all of its memory along.
+      this.#post({ type: 'request', id, request: new Uint8Array(encoded()) });
     });
   }
 
@@ -73,7 +74,8 @@ export class RelayThread implements CallHome {
   }
 
   #exited(): void {
-    for (const done of this.#pending.values()) done(ngError('The media thread of this call has ended'));
+    const ended = encodeBencode(ngError('The media thread of this call has ended'));
+    for (const done of this.#pending.values()) done(ended);
     this.#pending.clear();
     if (!this.#closing) this.#listener.died();
   }

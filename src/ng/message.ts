@@ -7,6 +7,8 @@ export type NgEncoding = 'bencode' | 'json';
 export type NgMessage = {
   readonly cookie: string;
   readonly encoding: NgEncoding;
+  /** The dictionary as it came, part of the datagram. */
+  readonly text: Uint8Array;
   readonly body: NgDictionary | undefined;
   /** rtpengine's words for what is wrong with the body; empty when there is one. */
   readonly problem: string;
@@ -24,18 +26,16 @@ export function parseNgMessage(datagram: Uint8Array): NgMessage | undefined {
   if (text[0] === 0x64) {
     const decoded = decodeBencode(text)?.value;
     const body = decoded as NgDictionary | undefined;
-    return message(cookie, 'bencode', body, 'Could not decode bencode dictionary');
+    const problem = body === undefined ? 'Could not decode bencode dictionary' : '';
+    return { cookie, encoding: 'bencode', text, body, problem };
   }
-  if (text[0] === 0x7b) return message(cookie, 'json', parseJson(text), 'Could not decode JSON dictionary');
-  return message(cookie, 'bencode', undefined, 'Invalid NG data format');
+  if (text[0] === 0x7b) {
+    const body = parseJson(text);
+    const problem = body === undefined ? 'Could not decode JSON dictionary' : '';
+    return { cookie, encoding: 'json', text, body, problem };
+  }
+  return { cookie, encoding: 'bencode', text, body: undefined, problem: 'Invalid NG data format' };
 }
-
-const message = (cookie: string, encoding: NgEncoding, body: NgDictionary | undefined, problem: string) => ({
-  cookie,
-  encoding,
-  body,
-  problem: body === undefined ? problem : '',
-});
 
 function parseJson(text: Uint8Array): NgDictionary | undefined {
   try {
@@ -45,15 +45,25 @@ function parseJson(text: Uint8Array): NgDictionary | undefined {
   }
 }
 
-/** Writes `cookie dictionary`. Octets in JSON go as base64. */
-export function printNgMessage(cookie: string, encoding: NgEncoding, body: NgDictionary): Buffer {
+/** Writes `cookie dictionary`. Octets in JSON go as base64. A body of octets is a dictionary that was encoded (bencode). */
+export function printNgMessage(
+  cookie: string,
+  encoding: NgEncoding,
+  body: NgDictionary | Uint8Array,
+): Buffer {
   const before = `${cookie} `;
+  if (encoding === 'json')
+    return Buffer.concat([latin1(before), Buffer.from(JSON.stringify(bodyOf(body), plain))]);
+  if (body instanceof Uint8Array) return Buffer.concat([latin1(before), body]);
   // A cookie is whatever octets the client chose, and comes back as it was.
-  if (encoding === 'bencode' && Buffer.byteLength(before) === before.length)
-    return encodeBencode(body, before);
-  const text = encoding === 'json' ? Buffer.from(JSON.stringify(body, plain)) : encodeBencode(body);
-  return Buffer.concat([Buffer.from(before, 'latin1'), text]);
+  if (Buffer.byteLength(before) === before.length) return encodeBencode(body, before);
+  return Buffer.concat([latin1(before), encodeBencode(body)]);
 }
+
+const latin1 = (text: string) => Buffer.from(text, 'latin1');
+
+const bodyOf = (body: NgDictionary | Uint8Array) =>
+  body instanceof Uint8Array ? decodeBencode(body)?.value : body;
 
 const plain = (_key: string, value: unknown) =>
   value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;

@@ -10,8 +10,11 @@ import { parseNgMessage, printNgMessage, type NgMessage } from './message.ts';
 import { NgSplitter } from './splitter.ts';
 import { ngText, type NgDictionary } from './value.ts';
 
-/** Answers a request; what it throws is answered as an error with the error's message. */
-export type NgHandler = (request: NgDictionary, from: string) => NgDictionary | Promise<NgDictionary>;
+/** The reply to a request: a dictionary, or one that was encoded already (bencode). */
+export type NgAnswer = NgDictionary | Uint8Array;
+
+/** Answers a request; what it throws is answered as an error with the error's message. `message` is as it came. */
+export type NgHandler = (request: NgDictionary, message: NgMessage) => NgAnswer | Promise<NgAnswer>;
 
 export type NgServerOptions = {
   /** Where to listen for UDP. */
@@ -57,7 +60,7 @@ export class NgServer {
     this.#options = options;
     this.#socket = bindDatagram({ ...options, receiveBuffer: RECEIVE_BUFFER });
     this.#socket.onMessage = (datagram, { address, port }) =>
-      this.#receive(datagram, address, (reply) => this.#socket.send(reply, port, address));
+      this.#receive(datagram, (reply) => this.#socket.send(reply, port, address));
     this.#swap = options.clock.after(GENERATION_MS, () => this.#nextGeneration());
   }
 
@@ -85,12 +88,11 @@ export class NgServer {
       onConnection: (connection) => {
         const send = (reply: Buffer) => void connection.write(reply);
         const splitter = new NgSplitter();
-        const { address } = connection.remote;
         return {
           onClosed: () => undefined,
           onData: (data) => {
             const messages = protocol === 'ws' ? [data] : splitter.split(data);
-            for (const message of messages) this.#receive(message, address, send);
+            for (const message of messages) this.#receive(message, send);
             if (splitter.broken) connection.destroy('local', 'no ng message');
           },
         };
@@ -111,28 +113,28 @@ export class NgServer {
     this.#swap = this.#options.clock.after(GENERATION_MS, () => this.#nextGeneration());
   }
 
-  #receive(bytes: Buffer, address: string, send: (reply: Buffer) => void): void {
+  #receive(bytes: Buffer, send: (reply: Buffer) => void): void {
     const message = parseNgMessage(bytes);
     if (message === undefined) return;
     let answer = this.#answers.get(message.cookie) ?? this.#older.get(message.cookie);
     if (answer === undefined) {
       if (this.#answers.size >= MOST_COOKIES) this.#nextGeneration();
-      answer = this.#answer(message, address);
+      answer = this.#answer(message);
       if (isKept(message)) this.#answers.set(message.cookie, answer);
     }
     if (answer instanceof Promise) void answer.then(send);
     else send(answer);
   }
 
-  #answer(message: NgMessage, from: string): Answer {
-    const finish = (reply: NgDictionary) => {
+  #answer(message: NgMessage): Answer {
+    const finish = (reply: NgAnswer) => {
       const bytes = printNgMessage(message.cookie, message.encoding, reply);
       if (isKept(message)) this.#answers.set(message.cookie, bytes);
       return bytes;
     };
     if (message.body === undefined) return finish(ngError(message.problem));
     try {
-      const reply = this.#options.handle(message.body, from);
+      const reply = this.#options.handle(message.body, message);
       if (!(reply instanceof Promise)) return finish(reply);
       return reply.then(finish, (error: unknown) => finish(this.#failed(error)));
     } catch (error) {
