@@ -35,6 +35,12 @@ class Server {
     return this;
   }
 
+  /** Does nothing for a while: garbage collection, a host that has other things to do. */
+  pause(ms: number): this {
+    this.#freeAt = this.clock.now() + ms;
+    return this;
+  }
+
   lateness(quantile: number): number {
     const sorted = this.served.map(({ late }) => late).sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length * quantile)] ?? 0;
@@ -82,6 +88,15 @@ describe('Admission', () => {
     }
     assert.ok(admission.limit > 100, `${admission.limit} a second`);
   });
+
+  for (const ms of [100, 200, 300])
+    it(`refuses nothing while what stood for ${ms} ms is worked off at four fifths of the capacity`, () => {
+      const server = new Server(2, 0.2);
+      for (let i = 0; i < 10; i++) server.run({ perSecond: 400, seconds: 5 }).pause(ms);
+      server.run({ perSecond: 400, seconds: 5 });
+      assert.equal(server.refused, 0);
+      assert.ok(server.lateness(1 - 1e-9) >= ms * 0.9);
+    });
 
   it('is not moved by a stall of half a second where few come', () => {
     const clock = new VirtualClock();

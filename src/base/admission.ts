@@ -20,13 +20,17 @@ const longestIntervalMs = 1000;
 const excess = 1.1;
 /** The share by which the limit rises in an interval at most. */
 const fastestRise = 0.1;
+/** Milliseconds up to which a queue that shrinks by itself is let be: phones repeat what is not answered in 500. */
+const bearableMs = 400;
+/** A queue shrinks when the least late of an interval is less than this share of the one before. */
+const shrinking = 0.98;
 /** The longest that is waited for the effect of a lower limit before it is lowered again. */
 const longestDrainMs = 500;
 
 /**
  * Lets as much in as is served in time (RFC 6357, RFC 7415 in spirit). It is told how late each arrival was; when even
- * the least late of an interval was too late, a queue stands, and the rate that is let in is lowered until it is gone;
- * then it rises again. While nothing is late there is no limit at all. Runs no timers: it looks when it is asked.
+ * the least late of an interval was too late, and not less so than in the interval before, a queue stands, and the rate that is
+ * let in is lowered until it is gone; then it rises again. While nothing is late there is no limit at all. Runs no timers: it looks when it is asked.
  */
 export class Admission {
   readonly #clock: Clock;
@@ -40,6 +44,8 @@ export class Admission {
   #filledAt: number;
   #intervalAt: number;
   #least = Number.POSITIVE_INFINITY;
+  /** The least late of the last interval in which anything came. */
+  #leastBefore = 0;
   #samples = 0;
   #admitted = 0;
   #refused = 0;
@@ -117,7 +123,10 @@ export class Admission {
     if (tooFew && passed < longestIntervalMs) return;
     // Nobody came for a while: whatever stood is gone.
     if (now - this.#lastArrival > this.#intervalMs * calmIntervals) this.#open();
-    else this.#judge(now, passed);
+    else {
+      this.#judge(now, passed);
+      if (this.#samples > 0) this.#leastBefore = this.#least;
+    }
     this.#intervalAt = now;
     this.#least = Number.POSITIVE_INFINITY;
     this.#samples = 0;
@@ -131,7 +140,7 @@ export class Admission {
     const rate = (this.#admitted * 1000) / passed;
     if (late) {
       this.#calm = 0;
-      if (now < this.#drainedAt) return;
+      if (now < this.#drainedAt || this.#passes()) return;
       const share = Math.max(0.6, Math.min(0.9, this.#targetMs / this.#least));
       this.#lower(Math.min(this.#limit, rate) * share);
       this.#drainedAt = now + Math.min(this.#least, longestDrainMs) + this.#intervalMs;
@@ -141,6 +150,15 @@ export class Admission {
       this.#calm = 0;
       this.#lower(Math.min(this.#limit, this.#kept * excess));
     } else this.#rise();
+  }
+
+  /**
+   * Whether what stands has only just come, or is being worked off: a stall leaves a queue behind that is gone sooner than
+   * callers who were refused would be back. A load that is too high makes it grow.
+   */
+  #passes(): boolean {
+    if (this.#least > bearableMs) return false;
+    return this.#leastBefore <= this.#targetMs || this.#least < this.#leastBefore * shrinking;
   }
 
   #lower(limit: number): void {
@@ -162,6 +180,7 @@ export class Admission {
     this.#limit = Number.POSITIVE_INFINITY;
     this.#tokens = 0;
     this.#calm = 0;
+    this.#leastBefore = 0;
     this.#kept = undefined;
   }
 }
