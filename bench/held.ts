@@ -42,15 +42,18 @@ const most = (): number => {
   return Math.floor((Number(limit ?? 1024) - 500) / 4) * Math.max(1, engines);
 };
 
-/** What all of the product's processes hold, by process and thread. */
+/** What all of the product's processes hold, by thread; those of all media engines count together. */
 const memory = async (all: Readonly<Record<string, Running>>): Promise<Memory> => {
   let resident = 0;
   const byThread: Record<string, Memory['byThread'][string]> = {};
   for (const [name, running] of Object.entries(all)) {
     const told = await memoryIn(running);
     resident += told.resident;
-    for (const [thread, held] of Object.entries(told.byThread))
-      byThread[name === '' ? thread : `${name}/${thread}`] = held;
+    for (const [thread, { live, committed }] of Object.entries(told.byThread)) {
+      const one = name !== '' && thread === 'main' ? 'engines' : thread;
+      const { live: l = 0, committed: c = 0 } = byThread[one] ?? {};
+      byThread[one] = { live: l + live, committed: c + committed };
+    }
   }
   return { resident, byThread };
 };
@@ -64,7 +67,7 @@ const withMedia = async (
   const config = { features: { hold: { music: 'none' } } };
   const media = engines === 0 ? undefined : await mediaEngines(lab, engines);
   const subject = await productSubject(lab, answerPort, {
-    mediaPorts: [10_000, 59_998],
+    mediaPorts: [10_000, 32_766],
     config: { ...config, ...(media === undefined ? {} : { media: media.config }) },
   });
   const beside = Object.fromEntries((media?.running ?? []).map((each, i) => [`media ${i + 1}`, each]));
@@ -90,7 +93,8 @@ const measure = async (wanted: number): Promise<Row> => {
     await pause(settleMs);
     const before = await memory(all);
     const probing = 4 * quietMs * (engines + 1);
-    const holdMs = (count / rate) * 1000 + settleMs + probing + seconds * 3000;
+    // Nobody hangs up before the calls beside them are over: one of those that waits for a repetition included.
+    const holdMs = (count / rate) * 1000 + settleMs + probing + seconds * 3000 + 15_000;
     const holder = await sipp({
       ...subject.caller,
       scenario: 'call-held',
@@ -121,6 +125,7 @@ const measure = async (wanted: number): Promise<Row> => {
       ),
       'resident kB/call': each(after.resident, before.resident),
       'idle CPU ms/s': idleCost,
+      'failed beside': beside.failed,
       'p50 ms': beside.p50,
       'p99 ms': beside.p99,
       'ms/call beside': Object.keys(subject.processes).reduce((ms, name) => ms + (beside.cpu[name] ?? 0), 0),

@@ -166,7 +166,7 @@ export const mediaEngines = async (
   const nodes: string[] = [];
   for (let i = 0; i < count; i++) {
     const node = `127.0.0.1:${await freePort()}`;
-    const media = ['--address', `127.0.0.${i + 2}`, '--ports', '10000-59998', '--dtmf-log', dtmfLog];
+    const media = ['--address', `127.0.0.${i + 2}`, '--ports', '10000-32766', '--dtmf-log', dtmfLog];
     const args = ['--import', probe, 'src/media/standalone.ts', '--listen', node, '--threads', '1', ...media];
     running.push(await lab.node(args, /"msg":"ready"/));
     nodes.push(node);
