@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { goertzelPower, meanSquare, parseWav } from '../src/rtp/index.ts';
 import { MemoryMailboxStore, type VoiceMessage } from '../src/stores/index.ts';
 import type { PhoneCall } from '../src/testing/phone-call.ts';
 import { domain, Product, type ProductOptions } from './product.ts';
+import { Program, until, user } from './program.ts';
 import { haveRtpengine, startRtpengine } from './rtpengine.ts';
 
 const spoken = 700;
@@ -110,3 +111,48 @@ for (const engine of ['embedded', 'rtpengine'] as const)
       assert.ok(tone >= 1.3, `${tone} s`);
     });
   });
+
+describe('a mailbox of the whole program', function () {
+  this.timeout(60_000);
+  let program: Program;
+  before(async () => {
+    program = await Program.create({ users: [user('100', '1001'), user('200', '2001')] });
+  });
+  after(() => program.close());
+
+  it('kill -9 in the middle of a message: what was said until then is in the mailbox, and is had by API', async () => {
+    await program.start();
+    const rules = { items: [{ name: 'Away', when: [], then: { kind: 'mailbox', of: 'own' } }] };
+    assert.equal((await program.admin.put('/api/v1/users/100/rules', rules)).status, 200);
+    const bob = await program.phone('2001', { rtp: true });
+    const caller = await bob.invite('100');
+    await caller.answered();
+    const { rtp } = caller.media;
+    rtp.tone = [spoken];
+    const folder = join(program.data, 'mailboxes');
+    const sizes = () =>
+      readdirSync(folder, { withFileTypes: true })
+        .filter(({ name }) => name.endsWith('.wav'))
+        .map(({ name }) => readFileSync(join(folder, name)).length);
+    await until('two seconds on disk', () => existsSync(folder) && (sizes()[0] ?? 0) > 2 * 16_000);
+    await program.kill();
+    rtp.stop();
+
+    await program.start();
+    const box = '/api/v1/mailboxes/100';
+    await until('the message', async () => (await program.admin.get(box)).body['all'] === 1);
+    const [message] = (await program.admin.get(`${box}/messages`)).body.items;
+    assert.ok(message !== undefined && message['from'] === '200' && Number(message['seconds']) >= 2);
+    const path = `${box}/messages/${String(message['id'])}`;
+    const { token } = program.admin;
+    const sound = await fetch(`${program.server}${path}/sound`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const file = join(program.folder, 'message.wav');
+    writeFileSync(file, Buffer.from(await sound.arrayBuffer()));
+    const { tone } = secondsOf(file, spoken);
+    assert.ok(tone >= 1.5, `${tone} s`);
+    assert.equal((await program.admin.delete(path)).status, 204);
+    assert.deepEqual(readdirSync(folder), []);
+  });
+});
