@@ -21,7 +21,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, action) {
-    const handle = setTimeout(action, ms);
+    const handle = setTimeout(action, Math.max(0, ms));
     return { cancel: () => clearTimeout(handle) };
   },
 };
