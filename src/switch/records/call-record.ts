@@ -72,7 +72,8 @@ const flipOver = (flip: FlipView): RecordedFlip =>
     : { ...flip, result: 'failed', reason: 'The call ended' };
 
 function recordedLeg(leg: LegView, user: string | undefined, quality: CallQuality | undefined): RecordedLeg {
-  const { id, party, device, trunk, terminal, number, forwarded, startedAt, answeredAt, endedAt, ended } = leg;
+  const { id, party, device, trunk, terminal, number, forwarded, startedAt, answeredAt, endedAt, ended } =
+    leg;
   return {
     id,
     party,
