@@ -16,6 +16,8 @@ type Pad = {
   timer: Timer | undefined;
   push: Push | undefined;
   readonly once: KeyOnce;
+  /** Digits that go on to the far end: a media engine may carry out two commands in either order. */
+  forwarded: Promise<void> | undefined;
 };
 
 /** The keys of every user's device during a call: the push code is taken out, the rest goes on to the far end. */
@@ -110,6 +112,7 @@ export class Keypads {
       timer: undefined,
       push: undefined,
       once: new KeyOnce(call.context.clock),
+      forwarded: undefined,
     };
     this.#pads.set(leg, pad);
     return pad;
@@ -124,7 +127,7 @@ export class Keypads {
 
   #carryOut(call: Call, leg: Leg, pad: Pad, effect: KeyEffect): void {
     const { features } = this.#parts.settings;
-    if (effect.do === 'forward') for (const key of effect.keys) forward(call, leg, key);
+    if (effect.do === 'forward') for (const key of effect.keys) this.#forward(call, leg, pad, key);
     else if (effect.do === 'beep') play(call, leg, 'beep');
     else if (effect.do === 'error-tone') play(call, leg, 'error');
     else if (effect.do === 'cancel') pad.push?.cancel('Cancelled');
@@ -136,6 +139,16 @@ export class Keypads {
       const seconds = effect.for === 'star' ? features.starSeconds : features.push.dialSeconds;
       pad.timer = call.context.clock.after(seconds * 1000, () => this.#step(call, leg, { kind: 'timeout' }));
     }
+  }
+
+  #forward(call: Call, leg: Leg, pad: Pad, key: Key): void {
+    const send = () => forward(call, leg, key);
+    const sent = (pad.forwarded === undefined ? send() : pad.forwarded.then(send))
+      .catch((error: unknown) => call.log.warn({ error: String(error) }, 'digit not passed on'))
+      .finally(() => {
+        if (pad.forwarded === sent) pad.forwarded = undefined;
+      });
+    pad.forwarded = sent;
   }
 
   #push(call: Call, leg: Leg, pad: Pad, extension: string): void {
@@ -168,7 +181,7 @@ const sendsEvents = ({ sdp }: Leg): boolean =>
   audioCodecs(sdp).some((codec) => codec.name.startsWith('telephone-event/'));
 
 /** A digit meant for the far end: as an event in its stream where it takes those, else by INFO. */
-function forward(call: Call, leg: Leg, { digit, durationMs }: Key): void {
+async function forward(call: Call, leg: Leg, { digit, durationMs }: Key): Promise<void> {
   const party = call.partyOf(leg);
   const far = party === undefined ? undefined : call.other(party).leg;
   if (far === undefined) return;
@@ -179,5 +192,5 @@ function forward(call: Call, leg: Leg, { digit, durationMs }: Key): void {
     });
   if (!sendsEvents(far)) return byInfo();
   const duration = Math.min(5000, Math.max(100, durationMs));
-  call.media.command('play DTMF', { 'from-tag': leg.tag, code: digit, duration }).catch(byInfo);
+  await call.media.command('play DTMF', { 'from-tag': leg.tag, code: digit, duration }).catch(byInfo);
 }

@@ -98,6 +98,23 @@ describe('push', () => {
     );
   });
 
+  it('X13 a digit is sent when the one before it is with the media engine, which may overtake otherwise', async () => {
+    const { leg } = await talking();
+    const first = Promise.withResolvers<void>();
+    const command = world.engine.command.bind(world.engine);
+    world.engine.command = async (name, fields) => {
+      const reply = await command(name, fields);
+      if (name === 'play DTMF') await first.promise;
+      return reply;
+    };
+    const sent = () => commands('play DTMF', leg.tag).map(({ fields }) => fields['code']);
+    await press(leg, '1*5');
+    assert.deepEqual(sent(), ['1']);
+    first.resolve();
+    await settle();
+    assert.deepEqual(sent(), ['1', '*', '5']);
+  });
+
   it('S0-23 by SIP INFO, both body kinds', async () => {
     const { desk } = await talking();
     const relay = { 'Content-Type': 'application/dtmf-relay' };
