@@ -2,6 +2,7 @@ import type { AuditEntry, AuditQuery, AuditStore } from '../audit-store.ts';
 import { pageOf, parseCursor } from '../cursor.ts';
 import type { Page } from '../records-store.ts';
 import type { Database } from './database.ts';
+import { olderThan } from './older-than.ts';
 
 /** The audit log in a database, which itself refuses to change or remove an entry. Who owns the database closes it. */
 export class SqlAuditStore implements AuditStore {
@@ -48,14 +49,7 @@ export class SqlAuditStore implements AuditStore {
       )
       .$if(since !== undefined, (q) => q.where('at', '>=', since ?? 0))
       .$if(until !== undefined, (q) => q.where('at', '<', until ?? 0))
-      .$if(cursor !== undefined, (q) =>
-        q.where((is) =>
-          is.or([
-            is('at', '<', cursor?.at ?? 0),
-            is.and([is('at', '=', cursor?.at ?? 0), is('id', '<', cursor?.id ?? '')]),
-          ]),
-        ),
-      )
+      .where(olderThan('at', cursor))
       .orderBy('at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit + 1)

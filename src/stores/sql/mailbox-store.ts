@@ -2,6 +2,7 @@ import { pageOf, parseCursor } from '../cursor.ts';
 import type { MailboxStore, MessageQuery, VoiceMessage } from '../mailbox-store.ts';
 import type { Page } from '../records-store.ts';
 import type { Database } from './database.ts';
+import { olderThan } from './older-than.ts';
 
 /** Messages in a database. Who owns the database closes it. */
 export class SqlMailboxStore implements MailboxStore {
@@ -38,14 +39,7 @@ export class SqlMailboxStore implements MailboxStore {
       .select('body')
       .where('user_id', '=', userId)
       .$if(heard !== undefined, (q) => q.where('heard', '=', heard === true ? 1 : 0))
-      .$if(cursor !== undefined, (q) =>
-        q.where((is) =>
-          is.or([
-            is('at', '<', cursor?.at ?? 0),
-            is.and([is('at', '=', cursor?.at ?? 0), is('id', '<', cursor?.id ?? '')]),
-          ]),
-        ),
-      )
+      .where(olderThan('at', cursor))
       .orderBy('at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit + 1)

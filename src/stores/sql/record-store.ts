@@ -8,6 +8,7 @@ import {
   type RecordStore,
 } from '../records-store.ts';
 import type { Database } from './database.ts';
+import { olderThan } from './older-than.ts';
 import type { Tables } from './schema.ts';
 
 const rowOf = (record: CallRecord) => ({
@@ -121,14 +122,7 @@ export class SqlRecordStore implements RecordStore {
       .$if(answered !== undefined, (q) => q.where('answered', '=', Number(answered)))
       .$if(since !== undefined, (q) => q.where('started_at', '>=', since ?? 0))
       .$if(until !== undefined, (q) => q.where('started_at', '<', until ?? 0))
-      .$if(cursor !== undefined, (q) =>
-        q.where((is) =>
-          is.or([
-            is('started_at', '<', cursor?.at ?? 0),
-            is.and([is('started_at', '=', cursor?.at ?? 0), is('id', '<', cursor?.id ?? '')]),
-          ]),
-        ),
-      )
+      .where(olderThan('started_at', cursor))
       .orderBy('started_at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit + 1)
