@@ -26,4 +26,5 @@ export {
   type SdpCodec,
 } from './codecs.ts';
 export { parseSdp, printSdp, type Sdp, type SdpLine, type SdpMedia } from './document.ts';
+export { plainAudio } from './plain-audio.ts';
 export { withConnection, withDirection, withoutAttributes, withPort, withVersion } from './rewrite.ts';

@@ -9,7 +9,7 @@ import {
   WavWriter,
   type CodecName,
 } from '../../rtp/index.ts';
-import { parseSdp } from '../../sdp/index.ts';
+import { parseSdp, plainAudio } from '../../sdp/index.ts';
 import { RECORDING_RATE, RecordedTrack } from '../links/recorded-track.ts';
 
 /** What it takes in (RFC 3551 §6): any other codec is the media engine's to make one of these of. */
@@ -24,24 +24,6 @@ const LOUD = 160 ** 2;
 const SETTLE = RECORDING_RATE / 2;
 /** Sockets open at once. */
 const MOST_OPEN = 1000;
-
-const describe = (address: string, port: number) => {
-  const family = address.includes(':') ? 'IP6' : 'IP4';
-  return [
-    'v=0',
-    `o=- 1 1 IN ${family} ${address}`,
-    's=-',
-    `c=IN ${family} ${address}`,
-    't=0 0',
-    `m=audio ${port} RTP/AVP 0 8 101`,
-    'a=rtpmap:0 PCMU/8000',
-    'a=rtpmap:8 PCMA/8000',
-    'a=rtpmap:101 telephone-event/8000',
-    'a=fmtp:101 0-15',
-    'a=sendrecv',
-    '',
-  ].join('\r\n');
-};
 
 /** One file: what comes in by its own timestamps, silence where nothing does. */
 class RtpTake {
@@ -124,7 +106,7 @@ class RtpInlet {
     this.#socket = socket;
     this.#clock = clock;
     this.#closed = closed;
-    this.sdp = describe(socket.local.address, socket.local.port);
+    this.sdp = plainAudio(socket.local.address, socket.local.port);
   }
 
   hear(sdp: string): void {

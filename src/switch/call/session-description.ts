@@ -1,3 +1,4 @@
+import { plainAudio } from '../../sdp/index.ts';
 import { agreeOnKeys } from './sdes.ts';
 
 /**
@@ -250,20 +251,7 @@ export function nextVersion(sdp: string, before: string): string {
 }
 
 /** What stands in for a caller that made no offer, until its ACK brings the answer (RFC 3264 §4, delayed offer). */
-export const placeholderOffer = [
-  'v=0',
-  'o=- 1 1 IN IP4 127.0.0.1',
-  's=-',
-  'c=IN IP4 127.0.0.1',
-  't=0 0',
-  'm=audio 9 RTP/AVP 0 8 101',
-  'a=rtpmap:0 PCMU/8000',
-  'a=rtpmap:8 PCMA/8000',
-  'a=rtpmap:101 telephone-event/8000',
-  'a=fmtp:101 0-15',
-  'a=sendrecv',
-  '',
-].join('\r\n');
+export const placeholderOffer = plainAudio('127.0.0.1', 9);
 
 /**
  * The words of a side that only plays sounds: it takes nothing in, and whatever codec the device has will do. Nothing is
