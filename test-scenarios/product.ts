@@ -14,6 +14,7 @@ import {
   MemoryColdRouteStore,
   MemoryDirectoryStore,
   MemoryRoutingStore,
+  type Action,
   type ColdRouteStore,
   type Flow,
 } from '../src/stores/index.ts';
@@ -179,6 +180,21 @@ export class Product {
     this.#phones.push(phone);
     await phone.register();
     return phone;
+  }
+
+  /** From here on every call of a user's goes one way, whatever its phones would do. */
+  async always(extension: string, then: Action): Promise<void> {
+    const id = this.directory.user(domain, extension)?.id ?? '';
+    const rule = {
+      id: 'always',
+      name: 'Always',
+      enabled: true,
+      when: [],
+      then,
+      changedAt: 0,
+      changedBy: extension,
+    };
+    await this.routing.putRouting({ owner: { domain, kind: 'user', id }, rules: [rule], profiles: [] });
   }
 
   /** Where the product listens for a protocol, in the address family of `like`. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { printWav } from '../src/rtp/index.ts';
 import { defaultSettings } from '../src/switch/index.ts';
-import { domain, Product, type ProductOptions } from './product.ts';
+import { Product, type ProductOptions } from './product.ts';
 import { haveRtpengine, startRtpengine } from './rtpengine.ts';
 
 /** Two seconds of 700 Hz. */
@@ -29,17 +29,7 @@ for (const engine of ['embedded', 'rtpengine'] as const)
       const routing = { ...defaultSettings.routing, announcements: folder };
       const media: ProductOptions = engine === 'rtpengine' ? { media: startRtpengine } : {};
       product = await Product.start({ ...media, settings: { routing } });
-      const owner = { domain, kind: 'user', id: product.directory.user(domain, '100')?.id ?? '' } as const;
-      const rule = {
-        id: 'closed',
-        name: 'Closed',
-        enabled: true,
-        when: [],
-        then: { kind: 'announcement', file: 'closed.wav' },
-        changedAt: 0,
-        changedBy: '100',
-      } as const;
-      await product.routing.putRouting({ owner, rules: [rule], profiles: [] });
+      await product.always('100', { kind: 'announcement', file: 'closed.wav' });
     });
     afterEach(async () => {
       await product.close();

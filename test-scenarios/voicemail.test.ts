@@ -42,17 +42,7 @@ for (const engine of ['embedded', 'rtpengine'] as const)
       store = new MemoryMailboxStore();
       const media: ProductOptions = engine === 'rtpengine' ? { media: startRtpengine } : {};
       product = await Product.start({ ...media, mailboxes: { store, folder } });
-      const owner = { domain, kind: 'user', id: ada() } as const;
-      const rule = {
-        id: 'away',
-        name: 'Away',
-        enabled: true,
-        when: [],
-        then: { kind: 'mailbox', of: 'own' },
-        changedAt: 0,
-        changedBy: '100',
-      } as const;
-      await product.routing.putRouting({ owner, rules: [rule], profiles: [] });
+      await product.always('100', { kind: 'mailbox', of: 'own' });
     });
     afterEach(async () => {
       await product.close();
